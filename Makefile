@@ -1,0 +1,51 @@
+# Each target installs what it needs into .venv; once installed, none needs a network.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
+
+.PHONY: demo test lint cover bench-ingest proto lock clean
+
+demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
+	$(BIN)/homeostat demo
+
+test: lint ## everything that runs in minutes
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+cover: $(VENV)/dev.stamp
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
+	$(BIN)/python -m bench.ingest
+
+proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
+	$(BIN)/python proto/generate.py
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+lock: ## refresh requirements/*.lock (needs uv)
+	$(LOCK) pyproject.toml -o requirements/run.lock
+	$(LOCK) pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --group dev --group bench -c requirements/dev.lock -o requirements/bench.lock
+	$(LOCK) requirements/build.in -o requirements/build.lock
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "homeostat needs Python 3.11 or newer, found %d.%d: pass PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.stamp: requirements/%.lock requirements/build.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements/$*.lock
+	$(PIP) install --require-hashes -r requirements/build.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) out

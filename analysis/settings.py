@@ -1,0 +1,77 @@
+"""What the analysis can be told; each value with its unit and the reason for its default."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisSettings:
+    """Windows, limits and hold times of the analysis."""
+
+    window_s: float = 60.0
+    """Length of a window. Long enough for a p99 of a service with a few requests a second."""
+
+    pane_s: float = 5.0
+    """Step of the window, and period of detection; a window is made of whole panes."""
+
+    lateness_s: float = 10.0
+    """How long a pane waits for its rows: SDKs hold spans up to 5 s, Collectors batch on top."""
+
+    lookback_s: float = 10.0
+    """How far before a pane the calls of its requests are looked for."""
+
+    linked_span_count_max: int = 100_000
+    """Spans of a pane that are linked to traces; of more, a sample of whole traces is."""
+
+    buffer_bytes_max: int = 1024 * 2**20
+    """Rows held at most. Beyond half of it opaque attributes go first; then senders must wait."""
+
+    retention_s: float = 60.0
+    """Rows younger than this (by event time) are never dropped; must cover a window's needs."""
+
+    latency_ms_max: float = 1000.0
+    """A p99 above this is a symptom, whatever was normal."""
+
+    error_ratio_max: float = 0.05
+    """An error ratio that is surely (Wilson, 95 %) above this is a symptom."""
+
+    sample_count_min: int = 10
+    """Below this many requests an error ratio says nothing."""
+
+    quantile_count_min: int = 50
+    """Below this many requests a p99 is the worst request, not a property of the service."""
+
+    baseline_ratio_max: float = 3.0
+    """A p99 beyond this multiple of its baseline is out of it ..."""
+
+    baseline_excess_ms_min: float = 100.0
+    """... if it is also this much slower: nobody feels 3 ms instead of 1 ms."""
+
+    baseline_count_min: int = 6
+    """Healthy panes before a baseline counts (30 s by default); until then nothing is acted on."""
+
+    baseline_count_max: int = 120
+    """Healthy panes that a baseline remembers (10 min by default)."""
+
+    hold_s: float = 5.0
+    """How long a symptom lasts before its issue fires."""
+
+    resolve_hold_s: float = 10.0
+    """How long all is well before an issue is resolved."""
+
+    resolved_retention_s: float = 900.0
+    """How long a resolved issue is still shown."""
+
+    change_retention_s: float = 900.0
+    """A release younger than this is worth naming as the background of an issue."""
+
+    def __post_init__(self) -> None:
+        if self.window_s < self.pane_s or self.window_s % self.pane_s:
+            raise ValueError(
+                f"window_s must be a whole multiple of pane_s ({self.pane_s}), got {self.window_s}"
+            )
+        floor_s = self.lateness_s + self.pane_s + self.lookback_s
+        if self.retention_s < floor_s:
+            raise ValueError(
+                f"retention_s must be at least lateness_s + pane_s + lookback_s ({floor_s}), "
+                f"got {self.retention_s}"
+            )

@@ -1,0 +1,138 @@
+"""One look at a window: symptoms, then issues with their causes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from analysis.baselines import Baselines, readings
+from analysis.classify import classify, severity_of
+from analysis.detectors import DETECTORS
+from analysis.detectors.subjects import subjects_of
+from analysis.lifecycle import advance, health_of, open_issue
+from analysis.root_cause import rank_causes
+from analysis.settings import AnalysisSettings
+from analysis.topology import workloads_of
+from knowledge.cluster import ClusterReport
+from knowledge.identity import ServiceKey, WorkloadKey
+from knowledge.issues import Issue, Symptom
+from knowledge.windows import WindowTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisState:
+    """What one look leaves for the next."""
+
+    first_data_unix_ns: int | None = None
+    baselines: Baselines = field(default_factory=Baselines)
+    workloads: Mapping[ServiceKey, WorkloadKey] = field(default_factory=dict)
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisOutput:
+    """Symptoms of all services, and the issues: open ones, and resolved ones for a while."""
+
+    symptoms: tuple[Symptom, ...]
+    issues: tuple[Issue, ...]
+    is_warm: bool
+
+
+def step(
+    state: AnalysisState,
+    tables: WindowTables,
+    cluster: ClusterReport | None,
+    changing: frozenset[WorkloadKey],
+    *,
+    settings: AnalysisSettings,
+    now_unix_ns: int,
+) -> tuple[AnalysisState, AnalysisOutput]:
+    """Look once. `changing`: workloads that a change of our own is still settling in."""
+    first = state.first_data_unix_ns
+    if first is None and tables.services.height:
+        first = tables.end_unix_ns
+    workloads = workloads_of(tables, cluster, state.workloads)
+    symptoms = tuple(
+        detect(found, state.baselines, settings)
+        for found in subjects_of(tables)
+        for detect in DETECTORS
+    )
+    seen = _Seen(tables=tables, cluster=cluster, workloads=workloads, changing=changing)
+    issues = _issues(state, symptoms, seen, settings=settings, now_unix_ns=now_unix_ns)
+    is_full = first is not None and tables.start_unix_ns >= first - int(settings.pane_s * 1e9)
+    baselines = state.baselines
+    is_well = all(symptom.health != "unhealthy" for symptom in symptoms)
+    if is_full and is_well and not any(issue.state != "resolved" for issue in issues):
+        values = readings(tables, quantile_count_min=settings.quantile_count_min)
+        baselines = baselines.learn(values, count_max=settings.baseline_count_max)
+    after = AnalysisState(
+        first_data_unix_ns=first, baselines=baselines, workloads=workloads, issues=issues
+    )
+    is_warm = any(len(v) >= settings.baseline_count_min for v in baselines.series.values())
+    return after, AnalysisOutput(symptoms=symptoms, issues=issues, is_warm=is_warm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    tables: WindowTables
+    cluster: ClusterReport | None
+    workloads: dict[ServiceKey, WorkloadKey]
+    changing: frozenset[WorkloadKey]
+
+
+def _issues(
+    state: AnalysisState,
+    symptoms: tuple[Symptom, ...],
+    seen: _Seen,
+    *,
+    settings: AnalysisSettings,
+    now_unix_ns: int,
+) -> tuple[Issue, ...]:
+    by_service: dict[ServiceKey, tuple[Symptom, ...]] = {}
+    for symptom in symptoms:
+        by_service[symptom.service] = (*by_service.get(symptom.service, ()), symptom)
+    issues = list(state.issues)
+    is_open = {issue.service for issue in issues if issue.state != "resolved"}
+    for service, own in by_service.items():
+        if service not in is_open and own[0].is_entry and health_of(own) == "unhealthy":
+            issues.append(open_issue(service, own, now_unix_ns=now_unix_ns))
+    result = []
+    for issue in issues:
+        own = by_service.get(issue.service, ())
+        health = health_of(own) if own else "unknown"
+        if issue.state != "resolved" and health == "unhealthy":
+            issue = _explained(issue, own, state, seen, settings)  # noqa: PLW2901 - one story
+        is_ours = bool(issue.causes) and issue.causes[0].workload in seen.changing
+        after = advance(
+            issue, health, may_fire=not is_ours, settings=settings, now_unix_ns=now_unix_ns
+        )
+        if after is not None:
+            result.append(after)
+    return tuple(result)
+
+
+def _explained(
+    issue: Issue,
+    own: tuple[Symptom, ...],
+    state: AnalysisState,
+    seen: _Seen,
+    settings: AnalysisSettings,
+) -> Issue:
+    """The issue with its present symptoms, causes, kind and severity."""
+    sick = tuple(symptom for symptom in own if symptom.health == "unhealthy")
+    finding, causes = rank_causes(
+        issue.service,
+        frozenset(symptom.kind for symptom in sick),
+        seen.tables,
+        state.baselines,
+        seen.workloads,
+        settings,
+    )
+    return replace(
+        issue,
+        symptoms=sick,
+        finding=finding,
+        causes=causes,
+        severity=severity_of(sick),
+        kind=classify(
+            sick, causes, seen.cluster, opened_unix_ns=issue.opened_unix_ns, settings=settings
+        ),
+    )

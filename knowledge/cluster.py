@@ -1,0 +1,167 @@
+"""The cluster port: what the service may know of a cluster, and the only way to change it.
+
+Adapters (the twin's and Kubernetes') pass one contract suite. Reports are facts that no sender of
+telemetry can forge; writes are typed, absolute, and carry their own preconditions.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from knowledge.identity import WorkloadKey
+
+Probe = Literal["ok", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod as the API and our own probe see it. Usage is a share of its limit."""
+
+    name: str
+    uid: str
+    workload: WorkloadKey
+    revision: int
+    ready: bool
+    restart_count: int
+    oom_killed: bool
+    started_unix_ns: int
+    cpu_ratio: float | None
+    memory_ratio: float | None
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One release of a workload that can be gone back to."""
+
+    number: int
+    version: str
+    created_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """One workload: its wanted and real size, releases, and who else steers it."""
+
+    key: WorkloadKey
+    resource_version: str
+    replicas: int
+    ready_replicas: int
+    strategy: Literal["RollingUpdate", "Recreate", "OnDelete"]
+    revisions: tuple[Revision, ...]
+    revision: int
+    is_rolling: bool
+    is_opted_in: bool
+    steered_by: str | None
+    replicas_max: int
+
+    def previous_revision(self) -> Revision | None:
+        """The release before the current one, if the cluster still has it."""
+        older = [r for r in self.revisions if r.number < self.revision]
+        return max(older, key=lambda r: r.number, default=None)
+
+    def current_revision(self) -> Revision | None:
+        """The release that is being run or rolled out."""
+        return next((r for r in self.revisions if r.number == self.revision), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterReport:
+    """All that the adapter knew at `observed_unix_ns`."""
+
+    observed_unix_ns: int
+    workloads: tuple[Workload, ...]
+    pods: tuple[Pod, ...]
+
+    def workload(self, key: WorkloadKey) -> Workload | None:
+        """The workload of that very uid."""
+        return next((w for w in self.workloads if w.key == key), None)
+
+    def pods_of(self, key: WorkloadKey) -> tuple[Pod, ...]:
+        """The pods that belong to a workload."""
+        return tuple(p for p in self.pods if p.workload == key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Set the replicas of `target` to `replicas`, if they are `replicas_before` now."""
+
+    kind: Literal["scale"] = "scale"
+    target: WorkloadKey
+    replicas: int
+    replicas_before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Roll the pods of `target` once, on the release that they run now."""
+
+    kind: Literal["restart"] = "restart"
+    target: WorkloadKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackRelease:
+    """Put `target` back on `revision`, if it runs `revision_before` now."""
+
+    kind: Literal["roll_back_release"] = "roll_back_release"
+    target: WorkloadKey
+    revision: int
+    revision_before: int
+
+
+Change = Scale | Restart | RollBackRelease
+"""What can be done to a workload; absolute, so that doing it twice is doing it once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteIntent:
+    """One write as it will be made. Journaled durably before it is tried.
+
+    `id` travels with the write: the cluster remembers it, and a second attempt changes nothing.
+    `undo` restores exactly the touched field; None where the action completes by itself.
+    """
+
+    id: str
+    plan_id: str
+    issue_id: str
+    epoch: int
+    change: Change
+    resource_version: str
+    undo: Change | None
+    is_undo: bool
+    created_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOutcome:
+    """What became of a write.
+
+    `applied`: read back and found. `refused`: a guard said no at the moment of the write.
+    `conflict`: a precondition no longer held. `failed`: the cluster said no. `unknown`: no answer
+    came, so it may or may not have happened.
+    """
+
+    intent_id: str
+    status: Literal["applied", "refused", "conflict", "failed", "unknown"]
+    reason: str
+    finished_unix_ns: int
+
+
+class Cluster(Protocol):
+    """The port. Failures of the cluster are outcomes or `ClusterUnavailableError`."""
+
+    async def report(self) -> ClusterReport:
+        """Return the present facts.
+
+        Raises:
+            ClusterUnavailableError: the cluster does not answer.
+        """
+        ...
+
+    async def write(self, intent: WriteIntent) -> WriteOutcome:
+        """Try the write once: test the preconditions, dry run, write, read back."""
+        ...
+
+
+class ClusterUnavailableError(Exception):
+    """The cluster does not answer; what it would have said is not known."""

@@ -1,0 +1,183 @@
+"""The append-only memory: one SQLite file, written by one connection.
+
+`synchronous=FULL` makes an append durable before it returns, so an intent that was appended is
+known after any crash (https://www.sqlite.org/pragma.html#pragma_synchronous).
+
+    epochs  one row per start of the service: its number, its settings
+    ticks   one row per tick: inputs (tables as compressed Arrow, the rest as JSON) and outputs
+    writes  one row per outcome of a write, as soon as it is known
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
+from knowledge.codec import from_json, to_json
+from knowledge.plans import Verdict
+from knowledge.ticks import TickInputs, TickOutputs
+from knowledge.windows import Freshness, WindowTables
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS epochs (
+    epoch INTEGER PRIMARY KEY, started_unix_ns INTEGER NOT NULL, settings TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ticks (
+    seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERENCES epochs, now_unix_ns INTEGER NOT NULL,
+    is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
+    operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
+    instances BLOB NOT NULL, freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
+    outputs TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS writes (
+    intent_id TEXT NOT NULL, finished_unix_ns INTEGER NOT NULL, outcome TEXT NOT NULL
+);
+"""
+_TABLES: Final = ("operations", "services", "edges", "blame", "instances")
+_FORMAT: Final = 1
+
+
+class JournalError(Exception):
+    """The file cannot serve as a journal; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One tick as it was journaled."""
+
+    seq: int
+    epoch: int
+    inputs: TickInputs
+    outputs: TickOutputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What a starting service knows from before: its past intents with what became of them."""
+
+    intents: tuple[WriteIntent, ...]
+    outcomes: tuple[WriteOutcome, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class Journal:
+    """The one connection to the file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
+        """Open `path`, creating it unless `read_only`.
+
+        Raises:
+            JournalError: it cannot be opened, is not a journal, or is of another format.
+        """
+        try:
+            if read_only:
+                db = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+            else:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=FULL")
+                if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    db.executescript(f"{_SCHEMA} PRAGMA user_version={_FORMAT};")
+            (found,) = db.execute("PRAGMA user_version").fetchone()
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"cannot open the journal {path}: {error}") from error
+        if found != _FORMAT:
+            db.close()
+            raise JournalError(
+                f"{path} is of journal format {found}, this version reads {_FORMAT}: "
+                "name another file, or read it with the version that wrote it"
+            )
+        return cls(db)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._db.close()
+
+    def begin_epoch(self, started_unix_ns: int, settings: bytes) -> int:
+        """Record a start of the service and return its epoch, above all before it."""
+        row = self._db.execute(
+            "INSERT INTO epochs (started_unix_ns, settings) VALUES (?, ?) RETURNING epoch",
+            (started_unix_ns, settings.decode()),
+        ).fetchone()
+        return int(row[0])
+
+    def settings_of(self, epoch: int) -> bytes:
+        """Return the settings that an epoch ran with."""
+        row = self._db.execute("SELECT settings FROM epochs WHERE epoch=?", (epoch,)).fetchone()
+        return str(row[0]).encode()
+
+    def append_tick(self, epoch: int, inputs: TickInputs, outputs: TickOutputs) -> None:
+        """Append one tick; durable when it returns."""
+        blobs = inputs.tables.as_blobs()
+        cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
+        self._db.execute(
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 14})",  # noqa: S608 - only our own marks
+            (
+                epoch,
+                inputs.now_unix_ns,
+                inputs.is_planning_due,
+                inputs.tables.start_unix_ns,
+                inputs.tables.end_unix_ns,
+                *(blobs[name] for name in _TABLES),
+                to_json(inputs.freshness, tuple[Freshness, ...]).decode(),
+                cluster,
+                to_json(inputs.outcomes, tuple[WriteOutcome, ...]).decode(),
+                to_json(outputs).decode(),
+            ),
+        )
+
+    def append_write(self, outcome: WriteOutcome) -> None:
+        """Append what became of a write; durable when it returns."""
+        self._db.execute(
+            "INSERT INTO writes VALUES (?, ?, ?)",
+            (outcome.intent_id, outcome.finished_unix_ns, to_json(outcome).decode()),
+        )
+
+    def ticks(self) -> Iterator[Tick]:
+        """Yield all ticks, oldest first."""
+        for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
+            seq, epoch, now, due, start, end = row[:6]
+            blobs = dict(zip(_TABLES, row[6:11], strict=True))
+            freshness, cluster, outcomes, outputs = row[11:]
+            yield Tick(
+                seq=seq,
+                epoch=epoch,
+                inputs=TickInputs(
+                    now_unix_ns=now,
+                    is_planning_due=bool(due),
+                    tables=WindowTables.from_blobs(start, end, blobs),
+                    freshness=from_json(tuple[Freshness, ...], freshness),
+                    cluster=from_json(ClusterReport, cluster) if cluster else None,
+                    outcomes=from_json(tuple[WriteOutcome, ...], outcomes),
+                ),
+                outputs=from_json(TickOutputs, outputs),
+            )
+
+    def memory(self, before_epoch: int) -> Memory:
+        """Return what the epochs before `before_epoch` did."""
+        intents: list[WriteIntent] = []
+        verdicts: list[Verdict] = []
+        query = "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq"
+        for (text,) in self._db.execute(query, (before_epoch,)):
+            if '"intents":[]' in text and '"verdicts":[]' in text:
+                continue  # most ticks do nothing; skip the cost of reading them
+            outputs = from_json(TickOutputs, text)
+            intents += outputs.intents
+            verdicts += outputs.verdicts
+        known = {intent.id for intent in intents}
+        outcomes = [
+            from_json(WriteOutcome, text)
+            for (text,) in self._db.execute("SELECT outcome FROM writes ORDER BY rowid")
+        ]
+        return Memory(
+            intents=tuple(intents),
+            outcomes=tuple(o for o in outcomes if o.intent_id in known),
+            verdicts=tuple(verdicts),
+        )

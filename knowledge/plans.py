@@ -1,0 +1,80 @@
+"""What is to be done about an issue, and what came of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from knowledge.cluster import Change
+from knowledge.identity import ServiceKey
+
+Mode = Literal["observe", "suggest", "auto"]
+"""observe: plan nothing. suggest: plan and show. auto: plan, check, and do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One piece of evidence for a plan. `api` and `probe` facts no telemetry sender can forge."""
+
+    source: Literal["telemetry", "api", "probe"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What must be true, and until when, for the plan to have helped."""
+
+    service: ServiceKey
+    text: str
+    deadline_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryPlan:
+    """A change with its reasons, its expected outcome and its way back."""
+
+    id: str
+    issue_id: str
+    cause: ServiceKey
+    change: Change
+    undo: Change | None
+    facts: tuple[Fact, ...]
+    expected: Expectation
+    created_unix_ns: int
+    expires_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardResult:
+    """One guard's word on one plan."""
+
+    guard: str
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedPlan:
+    """A plan that all guards let pass, with what each said."""
+
+    plan: RecoveryPlan
+    guards: tuple[GuardResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why nothing is done about an issue (yet). A refusal is an answer, not an error."""
+
+    issue_id: str
+    guard: str
+    reason: str
+    plan: RecoveryPlan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether a plan helped, judged on the entry service's own figures."""
+
+    plan_id: str
+    issue_id: str
+    outcome: Literal["recovered", "unchanged", "worse", "unproven"]
+    evidence: tuple[str, ...]
+    decided_unix_ns: int

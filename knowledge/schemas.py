@@ -1,0 +1,160 @@
+"""The named Arrow schemas of all bulk data, with the unit in each column's name.
+
+Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
+EDGES, BLAME and INSTANCES (analysis to issues, journal and status). `conform` is asserted on entry
+and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
+"""
+
+from typing import Final, Literal
+
+import pyarrow as pa
+
+Signal = Literal["traces", "metrics", "logs"]
+SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
+
+LABEL: Final = pa.dictionary(pa.int32(), pa.string())
+"""A string that repeats for all rows of a resource; never null, empty where it is not known."""
+
+OPAQUE: Final = pa.list_(pa.binary())
+"""Attributes as the sender encoded them (one `KeyValue` each). Never parsed in the brain."""
+
+_RESOURCE: Final = [
+    pa.field("namespace", LABEL),  # service.namespace, else k8s.namespace.name
+    pa.field("service", LABEL),  # service.name
+    pa.field("version", LABEL),  # service.version
+    pa.field("pod", LABEL),  # k8s.pod.name
+    pa.field("pod_uid", LABEL),  # k8s.pod.uid
+]
+
+SPANS: Final = pa.schema(
+    [
+        pa.field("trace_id", pa.binary()),
+        pa.field("span_id", pa.binary()),
+        pa.field("parent_span_id", pa.binary()),  # empty for a root
+        pa.field("start_unix_ns", pa.int64()),
+        pa.field("end_unix_ns", pa.int64()),
+        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer
+        pa.field("kind", pa.uint8()),
+        pa.field("name", pa.string()),
+        pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
+        pa.field("peer", LABEL),  # the callee's name as the caller knows it
+        *_RESOURCE,
+        pa.field("attributes", OPAQUE),
+    ]
+)
+METRICS: Final = pa.schema(
+    [
+        pa.field("time_unix_ns", pa.int64()),
+        pa.field("start_unix_ns", pa.int64()),
+        pa.field("name", pa.string()),
+        pa.field("unit", pa.string()),
+        # gauge, sum, histogram, exponential_histogram, summary
+        pa.field("type", LABEL),
+        pa.field("is_monotonic", pa.bool_()),
+        pa.field("temporality", pa.uint8()),  # OTLP: 0 unspecified, 1 delta, 2 cumulative
+        pa.field("value", pa.float64()),  # gauge and sum; null otherwise
+        pa.field("count", pa.uint64()),  # histograms and summary; null otherwise
+        pa.field("sum", pa.float64()),
+        pa.field("bounds", pa.list_(pa.float64())),  # explicit histogram bounds
+        pa.field("bucket_counts", pa.list_(pa.uint64())),
+        *_RESOURCE,
+        pa.field("attributes", OPAQUE),
+    ]
+)
+LOGS: Final = pa.schema(
+    [
+        pa.field("time_unix_ns", pa.int64()),  # of the event, else as observed
+        pa.field("severity", pa.uint8()),  # OTLP SeverityNumber 1..24, 0 unspecified
+        pa.field("event_name", pa.string()),
+        pa.field("body", pa.binary()),  # AnyValue as the sender encoded it
+        pa.field("trace_id", pa.binary()),
+        pa.field("span_id", pa.binary()),
+        *_RESOURCE,
+        pa.field("attributes", OPAQUE),
+    ]
+)
+ROWS: Final[dict[Signal, pa.Schema]] = {"traces": SPANS, "metrics": METRICS, "logs": LOGS}
+EVENT_TIME: Final[dict[Signal, str]] = {
+    "traces": "end_unix_ns",
+    "metrics": "time_unix_ns",
+    "logs": "time_unix_ns",
+}
+"""The column that says to which window a row belongs; a span belongs to its end."""
+
+_OUTCOME: Final = [
+    pa.field("span_count", pa.int64()),
+    pa.field("error_count", pa.int64()),
+    pa.field("error_ratio", pa.float64()),  # [0, 1]
+    pa.field("latency_ms_p50", pa.float64()),
+    pa.field("latency_ms_p95", pa.float64()),
+    pa.field("latency_ms_p99", pa.float64()),
+    pa.field("latency_ms_mean", pa.float64()),
+]
+_SERVICE: Final = [pa.field("namespace", pa.string()), pa.field("service", pa.string())]
+
+OPERATIONS: Final = pa.schema([*_SERVICE, pa.field("operation", pa.string()), *_OUTCOME])
+"""WindowStats: one row per service and operation of the window."""
+
+SERVICES: Final = pa.schema(
+    [
+        *_SERVICE,
+        *_OUTCOME,
+        pa.field("entry_count", pa.int64()),  # requests that came from outside the view
+        pa.field("arrival_per_s", pa.float64()),
+        pa.field("self_ms_mean", pa.float64()),  # time not covered by calls to others
+        pa.field("self_ms_p99", pa.float64()),
+        pa.field("own_error_count", pa.int64()),  # failures that no failed call explains
+        pa.field("exemplars", pa.list_(pa.string())),  # trace ids (hex), worst first
+    ]
+)
+EDGES: Final = pa.schema(
+    [
+        pa.field("caller_namespace", pa.string()),
+        pa.field("caller", pa.string()),
+        pa.field("callee_namespace", pa.string()),
+        pa.field("callee", pa.string()),
+        pa.field("call_count", pa.int64()),
+        pa.field("error_count", pa.int64()),
+        pa.field("unanswered_count", pa.int64()),  # calls whose server side never showed
+        pa.field("latency_ms_p99", pa.float64()),  # as the caller saw it
+        pa.field("gap_ms_mean", pa.float64()),  # caller's view minus callee's; null: never answered
+    ]
+)
+BLAME: Final = pa.schema(
+    [
+        pa.field("entry_namespace", pa.string()),
+        pa.field("entry", pa.string()),
+        *_SERVICE,  # the service that the time or the failure belongs to
+        pa.field("tail_ms_per_request", pa.float64()),  # its share of a slow entry request
+        pa.field("failed_count", pa.float64()),  # failed entry requests that end at it
+    ]
+)
+INSTANCES: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("version", pa.string()),
+        pa.field("pod", pa.string()),
+        pa.field("pod_uid", pa.string()),
+        *_OUTCOME,
+        pa.field("own_error_count", pa.int64()),
+    ]
+)
+
+
+class SchemaError(AssertionError):
+    """A stage built a table that is not what its schema promises: a bug of ours."""
+
+
+def conform(schema: pa.Schema, wanted: pa.Schema, where: str) -> None:
+    """Assert that a table's schema is exactly `wanted`.
+
+    Raises:
+        SchemaError: naming `where` and the first column that differs.
+    """
+    if schema.equals(wanted, check_metadata=False):
+        return
+    for index, field in enumerate(wanted):
+        got = schema.field(index) if index < len(schema) else "nothing"
+        if got != field:
+            raise SchemaError(f"{where}: column {index} must be <{field}>, got <{got}>")
+    raise SchemaError(f"{where}: {len(schema) - len(wanted)} columns too many")

@@ -1,0 +1,40 @@
+"""One tick of the loop: all that went in, and all that came out.
+
+The journal keeps both. Whoever runs the inputs through the pure core again must get the outputs
+again: that is the regression test, the audit trail, and `homeostat replay`.
+"""
+
+from dataclasses import dataclass
+
+from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
+from knowledge.issues import Issue, Symptom
+from knowledge.plans import ApprovedPlan, Refused, Verdict
+from knowledge.windows import Freshness, WindowTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickInputs:
+    """All that the core may know at `now_unix_ns`.
+
+    `cluster` is None without a cluster, or when it does not answer. `outcomes` are those of writes
+    that ended since the last tick. `is_planning_due`: planning has a period of its own.
+    """
+
+    now_unix_ns: int
+    tables: WindowTables
+    freshness: tuple[Freshness, ...]
+    cluster: ClusterReport | None
+    outcomes: tuple[WriteOutcome, ...]
+    is_planning_due: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickOutputs:
+    """All that the core concluded. The shell makes each intent durable, then tries it."""
+
+    symptoms: tuple[Symptom, ...]
+    issues: tuple[Issue, ...]
+    approved: tuple[ApprovedPlan, ...]
+    refused: tuple[Refused, ...]
+    intents: tuple[WriteIntent, ...]
+    verdicts: tuple[Verdict, ...]

@@ -1,0 +1,94 @@
+"""What one look at the telemetry yields: the window tables, and how fresh each signal is."""
+
+import io
+from dataclasses import dataclass, fields
+from typing import Final, Self
+
+import polars as pl
+import pyarrow as pa
+
+from knowledge.schemas import BLAME, EDGES, INSTANCES, OPERATIONS, SERVICES, Signal, conform
+
+_SCHEMAS: Final = {
+    "operations": OPERATIONS,
+    "services": SERVICES,
+    "edges": EDGES,
+    "blame": BLAME,
+    "instances": INSTANCES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowTables:
+    """The telemetry of one window, [start, end) in event time, each table in its schema."""
+
+    start_unix_ns: int
+    end_unix_ns: int
+    operations: pl.DataFrame
+    services: pl.DataFrame
+    edges: pl.DataFrame
+    blame: pl.DataFrame
+    instances: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        for name, schema in _SCHEMAS.items():
+            frame: pl.DataFrame = getattr(self, name)
+            conform(_plain(frame.to_arrow().schema), schema, f"WindowTables.{name}")
+
+    @property
+    def window_s(self) -> float:
+        """The length of the window."""
+        return (self.end_unix_ns - self.start_unix_ns) / 1e9
+
+    def as_blobs(self) -> dict[str, bytes]:
+        """Return each table as compressed Arrow IPC bytes, for the journal."""
+        blobs = {}
+        for name in _SCHEMAS:
+            buffer = io.BytesIO()
+            frame: pl.DataFrame = getattr(self, name)
+            frame.write_ipc(buffer, compression="zstd")
+            blobs[name] = buffer.getvalue()
+        return blobs
+
+    @classmethod
+    def from_blobs(cls, start_unix_ns: int, end_unix_ns: int, blobs: dict[str, bytes]) -> Self:
+        """Read the tables back as they were."""
+        tables = {name: pl.read_ipc(io.BytesIO(blobs[name])) for name in _SCHEMAS}
+        return cls(start_unix_ns=start_unix_ns, end_unix_ns=end_unix_ns, **tables)
+
+    @classmethod
+    def empty(cls, start_unix_ns: int, end_unix_ns: int) -> Self:
+        """Return the tables of a window in which nothing was seen."""
+        tables = {name: _empty(schema) for name, schema in _SCHEMAS.items()}
+        return cls(start_unix_ns=start_unix_ns, end_unix_ns=end_unix_ns, **tables)
+
+
+def _empty(schema: pa.Schema) -> pl.DataFrame:
+    frame = pl.from_arrow(schema.empty_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """Polars hands strings out as large_string and lists as large_list: the same to us."""
+    return pa.schema([pa.field(field.name, _narrow(field.type)) for field in schema])
+
+
+def _narrow(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_large_list(kind):
+        return pa.list_(_narrow(kind.value_type))
+    return kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How old the newest row of a signal is; `age_s` is None when there never was one."""
+
+    signal: Signal
+    age_s: float | None
+    rows: int
+
+
+assert {field.name for field in fields(WindowTables)} > set(_SCHEMAS)
