@@ -46,6 +46,23 @@ class _Lane:
     counts: Counts = field(default_factory=Counts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySlice:
+    """Rows of one signal with event time in [start, end), within batches that may reach beyond."""
+
+    signal: Signal
+    start_unix_ns: int
+    end_unix_ns: int
+    batches: tuple[pa.Table, ...]
+
+    def frame(self) -> pl.DataFrame:
+        """Return exactly the rows of the slice, without opaque attributes; does the work."""
+        column = pl.col(EVENT_TIME[self.signal])
+        batches = self.batches or (ROWS[self.signal].empty_table(),)
+        parts = [_as_frame(batch.drop_columns(["attributes"])) for batch in batches]
+        return pl.concat(parts).filter(column >= self.start_unix_ns, column < self.end_unix_ns)
+
+
 class Buffers:
     """All rows that are held, by signal."""
 
@@ -112,18 +129,18 @@ class Buffers:
             self._size_bytes += sum(h.size_bytes for h in stay)
             lane.held = stay
 
-    def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> pl.DataFrame:
-        """Return the rows whose event time lies in [start, end), without opaque attributes."""
-        column = EVENT_TIME[signal]
-        parts = [
-            held.batch.drop_columns(["attributes"])
-            for held in self._lanes[signal].held
-            if held.oldest_unix_ns < end_unix_ns and held.newest_unix_ns >= start_unix_ns
-        ]
-        if not parts:
-            parts = [ROWS[signal].empty_table().drop_columns(["attributes"])]
-        frame = pl.concat([_as_frame(part) for part in parts])
-        return frame.filter(pl.col(column) >= start_unix_ns, pl.col(column) < end_unix_ns)
+    def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> TelemetrySlice:
+        """Return the rows whose event time lies in [start, end); cheap, nothing is read yet."""
+        return TelemetrySlice(
+            signal=signal,
+            start_unix_ns=start_unix_ns,
+            end_unix_ns=end_unix_ns,
+            batches=tuple(
+                held.batch
+                for held in self._lanes[signal].held
+                if held.oldest_unix_ns < end_unix_ns and held.newest_unix_ns >= start_unix_ns
+            ),
+        )
 
     def freshness(self, now_unix_ns: int) -> tuple[Freshness, ...]:
         """How old the newest row of each signal is, and how many rows came in all."""

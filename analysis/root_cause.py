@@ -6,9 +6,10 @@ own baseline is its part of the excess: the share that would go if that service 
 A caller that only waits or passes an error on has no excess of its own, however sick it looks.
 """
 
+from dataclasses import replace
 from typing import Final
 
-from analysis.baselines import Baselines, failed_key, tail_key
+from analysis.baselines import Baselines, arrival_key, failed_key, tail_key
 from analysis.settings import AnalysisSettings
 from analysis.topology import unanswered_ratio
 from knowledge.identity import ServiceKey, WorkloadKey
@@ -44,7 +45,11 @@ def rank_causes(
     ranked = sorted(explained.items(), key=lambda item: (-item[1], item[0]))
     ranked = [(service, share) for service, share in ranked if share > _NOISE][:CAUSE_COUNT_MAX]
     causes = tuple(
-        _cause(service, share, ranked, shares, tables, workloads.get(service))
+        replace(
+            _cause(service, share, ranked, shares, tables),
+            workload=workloads.get(service),
+            arrival_ratio=_arrival_ratio(service, tables, baselines, settings),
+        )
         for service, share in ranked
     )
     return _finding(causes), causes
@@ -95,6 +100,18 @@ def _entry_count(entry: ServiceKey, tables: WindowTables) -> int:
     return 0
 
 
+def _arrival_ratio(
+    service: ServiceKey, tables: WindowTables, baselines: Baselines, settings: AnalysisSettings
+) -> float | None:
+    usual = baselines.get(arrival_key(service), count_min=settings.baseline_count_min)
+    if usual is None or usual.median <= 0:
+        return None
+    for row in tables.services.iter_rows(named=True):
+        if (row["namespace"], row["service"]) == (service.namespace, service.name):
+            return float(row["arrival_per_s"]) / usual.median
+    return 0.0
+
+
 def _normalised(excess: dict[ServiceKey, float]) -> dict[ServiceKey, float]:
     """Excesses to shares of their whole; what got better instead does not count against others."""
     whole = sum(value for value in excess.values() if value > 0)
@@ -109,7 +126,6 @@ def _cause(
     ranked: list[tuple[ServiceKey, float]],
     shares: dict[SymptomKind, dict[ServiceKey, float]],
     tables: WindowTables,
-    workload: WorkloadKey | None,
 ) -> Cause:
     rival = max((other for name, other in ranked if name != service), default=0.0)
     slow = shares.get("HighLatency", {}).get(service, 0.0)
@@ -127,9 +143,10 @@ def _cause(
         evidence.append(f"{unanswered:.0%} of the calls to {service} were never served")
     return Cause(
         service=service,
-        workload=workload,
+        workload=None,
         kind=kind,
         explains_ratio=share,
+        arrival_ratio=None,
         confidence=max(0.0, share - 0.5 * min(rival, share)),
         evidence=tuple(evidence),
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from knowledge.bounds import require_positive
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisSettings:
@@ -65,6 +67,7 @@ class AnalysisSettings:
     """A release younger than this is worth naming as the background of an issue."""
 
     def __post_init__(self) -> None:
+        require_positive(self, zero_is_fine=frozenset({"lateness_s", "hold_s", "resolve_hold_s"}))
         if self.window_s < self.pane_s or self.window_s % self.pane_s:
             raise ValueError(
                 f"window_s must be a whole multiple of pane_s ({self.pane_s}), got {self.window_s}"

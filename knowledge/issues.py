@@ -39,6 +39,7 @@ class Cause:
 
     `explains_ratio`: the share of the users' excess that goes away if this service were normal.
     `confidence`: that share, lowered by how close the runner-up comes; [0, 1].
+    `arrival_ratio`: its requests a second over what is usual; None while that is not known.
     """
 
     service: ServiceKey
@@ -46,6 +47,7 @@ class Cause:
     kind: CauseKind
     explains_ratio: float
     confidence: float
+    arrival_ratio: float | None
     evidence: tuple[str, ...]
 
 

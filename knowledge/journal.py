@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
-from knowledge.plans import Verdict
+from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import Freshness, WindowTables
 
@@ -55,8 +55,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a starting service knows from before: its past intents with what became of them."""
+    """What a starting service knows from before: what it set out to do, and what came of it."""
 
+    approved: tuple[ApprovedPlan, ...]
     intents: tuple[WriteIntent, ...]
     outcomes: tuple[WriteOutcome, ...]
     verdicts: tuple[Verdict, ...]
@@ -162,6 +163,7 @@ class Journal:
 
     def memory(self, before_epoch: int) -> Memory:
         """Return what the epochs before `before_epoch` did."""
+        approved: list[ApprovedPlan] = []
         intents: list[WriteIntent] = []
         verdicts: list[Verdict] = []
         query = "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq"
@@ -169,6 +171,7 @@ class Journal:
             if '"intents":[]' in text and '"verdicts":[]' in text:
                 continue  # most ticks do nothing; skip the cost of reading them
             outputs = from_json(TickOutputs, text)
+            approved += outputs.approved
             intents += outputs.intents
             verdicts += outputs.verdicts
         known = {intent.id for intent in intents}
@@ -177,6 +180,7 @@ class Journal:
             for (text,) in self._db.execute("SELECT outcome FROM writes ORDER BY rowid")
         ]
         return Memory(
+            approved=tuple(approved),
             intents=tuple(intents),
             outcomes=tuple(o for o in outcomes if o.intent_id in known),
             verdicts=tuple(verdicts),

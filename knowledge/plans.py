@@ -69,12 +69,15 @@ class Refused:
     plan: RecoveryPlan | None = None
 
 
+Outcome = Literal["recovered", "unchanged", "worse", "unproven"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Whether a plan helped, judged on the entry service's own figures."""
 
     plan_id: str
     issue_id: str
-    outcome: Literal["recovered", "unchanged", "worse", "unproven"]
+    outcome: Outcome
     evidence: tuple[str, ...]
     decided_unix_ns: int

@@ -1,0 +1,71 @@
+"""From rows to windows as time goes by: which panes are due, and the window that they end.
+
+`due` is cheap and says what to read; `look` does the work and may run in another thread.
+"""
+
+from dataclasses import dataclass
+
+from analysis.buffers import Buffers, TelemetrySlice
+from analysis.panes import Pane, build_pane
+from analysis.settings import AnalysisSettings
+from analysis.windows import combine
+from knowledge.windows import WindowTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """The panes of the present window; `next_unix_ns` is where the next pane begins."""
+
+    next_unix_ns: int
+    panes: tuple[Pane, ...] = ()
+
+
+def begin(*, now_unix_ns: int, settings: AnalysisSettings) -> Watch:
+    """Start with the pane that the watermark lies in."""
+    pane_ns = int(settings.pane_s * 1e9)
+    watermark_ns = now_unix_ns - int(settings.lateness_s * 1e9)
+    return Watch(next_unix_ns=watermark_ns // pane_ns * pane_ns)
+
+
+def next_tick_unix_ns(watch: Watch, settings: AnalysisSettings) -> int:
+    """When the next pane may be built: its end, and the lateness that its rows are granted."""
+    return watch.next_unix_ns + int((settings.pane_s + settings.lateness_s) * 1e9)
+
+
+def due(
+    watch: Watch, buffers: Buffers, *, now_unix_ns: int, settings: AnalysisSettings
+) -> tuple[TelemetrySlice, ...]:
+    """Return the spans of each pane that is due, its look-back included; oldest first.
+
+    After a stall, panes that no window will need any more are left out.
+    """
+    pane_ns = int(settings.pane_s * 1e9)
+    watermark_ns = now_unix_ns - int(settings.lateness_s * 1e9)
+    lookback_ns = int(settings.lookback_s * 1e9)
+    oldest = watermark_ns - int(settings.window_s * 1e9) - pane_ns
+    start = max(watch.next_unix_ns, oldest // pane_ns * pane_ns + pane_ns)
+    return tuple(
+        buffers.slice("traces", begins - lookback_ns, begins + pane_ns)
+        for begins in range(start, watermark_ns - pane_ns + 1, pane_ns)
+    )
+
+
+def look(
+    watch: Watch, slices: tuple[TelemetrySlice, ...], *, settings: AnalysisSettings
+) -> tuple[Watch, WindowTables]:
+    """Build the panes of `slices` and return the window that the last of them ends."""
+    pane_ns, window_ns = int(settings.pane_s * 1e9), int(settings.window_s * 1e9)
+    panes = watch.panes
+    end = watch.next_unix_ns
+    for part in slices:
+        end = part.end_unix_ns
+        pane = build_pane(
+            part.frame(),
+            start_unix_ns=end - pane_ns,
+            end_unix_ns=end,
+            linked_span_count_max=settings.linked_span_count_max,
+        )
+        panes = (*panes, pane)
+    panes = tuple(pane for pane in panes if pane.start_unix_ns >= end - window_ns)
+    tables = combine(panes, start_unix_ns=end - window_ns, end_unix_ns=end)
+    return Watch(next_unix_ns=end, panes=panes), tables

@@ -1,0 +1,1 @@
+"""Plan and execute: issues in, guarded, verified and reversible changes of the cluster out."""

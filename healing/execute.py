@@ -1,0 +1,92 @@
+"""One plan on its way: written, verified, and undone once if it did not help.
+
+writing --applied--> verifying --recovered / unproven--> done
+|                     |
+| not applied         +--unchanged / worse--> undoing --> done
++--> done                                      (done at once where there is no undo)
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from healing.ledger import Entry, Ledger
+from knowledge.cluster import ClusterReport, WriteIntent
+from knowledge.issues import Symptom
+from knowledge.plans import ApprovedPlan, Verdict
+
+Phase = Literal["writing", "verifying", "undoing", "done"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """An approved plan and how far it got. `before`: the symptoms that it is to cure."""
+
+    approved: ApprovedPlan
+    intent_id: str
+    before: tuple[Symptom, ...]
+    phase: Phase = "writing"
+    applied_unix_ns: int | None = None
+    verdict: Verdict | None = None
+
+    def after_outcome(self, ledger: Ledger) -> "Execution":
+        """Return the execution as its latest intent's outcome leaves it.
+
+        `unknown` stays in its phase: the same intent is tried again, under the same id.
+        """
+        entry = next((e for e in ledger.entries if e.intent.id == self.intent_id), None)
+        if entry is None or entry.status in {"open", "unknown"}:
+            return self
+        if self.phase == "undoing":
+            return replace(self, phase="done")
+        if self.phase != "writing":
+            return self
+        if entry.status != "applied":
+            return replace(self, phase="done")
+        return replace(self, phase="verifying", applied_unix_ns=entry.finished_unix_ns)
+
+
+def first_intent(
+    approved: ApprovedPlan, cluster: ClusterReport, *, intent_id: str, epoch: int, now_unix_ns: int
+) -> WriteIntent:
+    """Return the write of an approved plan; its target is in the report, or no guard would pass."""
+    plan = approved.plan
+    workload = cluster.workload(plan.change.target)
+    assert workload is not None
+    return WriteIntent(
+        id=intent_id,
+        plan_id=plan.id,
+        issue_id=plan.issue_id,
+        epoch=epoch,
+        change=plan.change,
+        resource_version=workload.resource_version,
+        undo=plan.undo,
+        is_undo=False,
+        created_unix_ns=now_unix_ns,
+    )
+
+
+def undo_intent(
+    execution: Execution, cluster: ClusterReport, *, intent_id: str, epoch: int, now_unix_ns: int
+) -> WriteIntent | None:
+    """Return the write that takes a plan back; None where there is nothing to take back."""
+    plan = execution.approved.plan
+    workload = cluster.workload(plan.change.target)
+    if plan.undo is None or workload is None:
+        return None
+    return WriteIntent(
+        id=intent_id,
+        plan_id=plan.id,
+        issue_id=plan.issue_id,
+        epoch=epoch,
+        change=plan.undo,
+        resource_version=workload.resource_version,
+        undo=None,
+        is_undo=True,
+        created_unix_ns=now_unix_ns,
+    )
+
+
+def is_retried(entry: Entry, *, now_unix_ns: int, expiry_s: float) -> bool:
+    """Whether an intent without a known outcome is tried once more: only while it is fresh."""
+    age_s = (now_unix_ns - entry.intent.created_unix_ns) / 1e9
+    return entry.status == "unknown" and age_s <= expiry_s

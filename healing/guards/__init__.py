@@ -1,0 +1,30 @@
+"""Whether a change may be made: one guard a question, each of which can only say no.
+
+All are asked when a plan is made, and all once more, on fresh facts, at the moment of the write.
+An undo asks only what keeps it from hurting: permission, fresh facts, and the state of its target.
+"""
+
+from typing import Final
+
+from healing.guards.asked import Asked, Guard
+from healing.guards.budgets import BUDGETS
+from healing.guards.evidence import EVIDENCE
+from healing.guards.freshness import FRESHNESS, fresh_cluster
+from healing.guards.permission import PERMISSION
+from healing.guards.target import TARGET
+from knowledge.plans import ApprovedPlan, GuardResult, Refused
+
+GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, *FRESHNESS, *EVIDENCE, *TARGET, *BUDGETS)
+UNDO_GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, fresh_cluster, *TARGET)
+
+
+def check(asked: Asked, guards: tuple[Guard, ...] = GUARDS) -> ApprovedPlan | Refused:
+    """Ask one guard after another; the first that says no decides, and says why."""
+    results: list[GuardResult] = []
+    for guard in guards:
+        reason = guard(asked)
+        name = guard.__name__.replace("_", " ")
+        if reason is not None:
+            return Refused(issue_id=asked.plan.issue_id, guard=name, reason=reason, plan=asked.plan)
+        results.append(GuardResult(guard=name, passed=True, reason=""))
+    return ApprovedPlan(plan=asked.plan, guards=tuple(results))

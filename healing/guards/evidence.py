@@ -1,0 +1,69 @@
+"""Is it surely this, and is it more than a sender of telemetry could make us believe?"""
+
+from typing import Final
+
+from healing.guards.asked import Asked, Guard
+from knowledge.issues import Issue
+
+EXPLAINS_MIN: Final = 0.5
+CONFIDENCE_MIN: Final = 0.4
+
+
+def _issue(asked: Asked) -> Issue | None:
+    return asked.situation.issue(asked.plan.issue_id)
+
+
+def still_firing(asked: Asked) -> str | None:
+    """What went away by itself needs no cure."""
+    issue = _issue(asked)
+    if issue is None:
+        return "the issue is gone"
+    if issue.healthy_since_unix_ns is not None:
+        return "the issue's service is well again"
+    return None if issue.state == "firing" else f"the issue is {issue.state}"
+
+
+def clear_cause(asked: Asked) -> str | None:
+    """One cause explains most of it, and no runner-up comes close."""
+    issue = _issue(asked)
+    if issue is None or not issue.causes:
+        return "no cause in view"
+    cause = issue.causes[0]
+    if issue.finding != "cause":
+        return issue.finding
+    if cause.service != asked.plan.cause:
+        return f"the cause is now held to be {cause.service}, not {asked.plan.cause}"
+    if cause.explains_ratio < EXPLAINS_MIN or cause.confidence < CONFIDENCE_MIN:
+        return (
+            f"{cause.service} explains {cause.explains_ratio:.0%} "
+            f"with confidence {cause.confidence:.0%}"
+        )
+    return None
+
+
+def hard_evidence(asked: Asked) -> str | None:
+    """At least two facts, at least one of which no sender of telemetry can forge.
+
+    A roll-back needs two of those: the change itself, and something that speaks against it.
+    """
+    facts = asked.plan.facts
+    hard = [fact for fact in facts if fact.source != "telemetry"]
+    needed = 2 if asked.change.kind == "roll_back_release" else 1
+    if len(hard) >= needed and len(facts) > len(hard):
+        return None
+    return f"{len(hard)} of {needed} facts needed come from the cluster or from a probe"
+
+
+def no_storm(asked: Asked) -> str | None:
+    """Many sick services without one cause are not ours to treat."""
+    services = {symptom.service for symptom in asked.situation.symptoms}
+    sick = {s.service for s in asked.situation.symptoms if s.health == "unhealthy"}
+    limit = asked.settings
+    if len(services) < limit.storm_count_min or len(sick) <= limit.storm_ratio * len(services):
+        return None
+    if clear_cause(asked) is None:
+        return None
+    return f"{len(sick)} of {len(services)} services are sick without one cause"
+
+
+EVIDENCE: Final[tuple[Guard, ...]] = (still_firing, no_storm, clear_cause, hard_evidence)

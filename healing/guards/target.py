@@ -1,0 +1,51 @@
+"""Can the target bear it, and is nobody else at work on it?"""
+
+from typing import Final
+
+from healing.guards.asked import Asked, Guard
+
+
+def sole_steering(asked: Asked) -> str | None:
+    """No other controller steers the target: we never fight."""
+    workload = asked.workload
+    if workload is None or workload.steered_by is None:
+        return None
+    return f"{workload.key} is steered by {workload.steered_by}"
+
+
+def no_foreign_rollout(asked: Asked) -> str | None:
+    """Nobody else's rollout runs on the target, except the one that is to be rolled back."""
+    workload = asked.workload
+    if workload is None or not workload.is_rolling:
+        return None
+    change = asked.change
+    if change.kind == "roll_back_release" and workload.revision == change.revision_before:
+        return None
+    return f"a rollout of {workload.key} is under way"
+
+
+def bearable(asked: Asked) -> str | None:
+    """Singletons and workloads that stop before they start have no one to stand in meanwhile."""
+    workload = asked.workload
+    if workload is None:
+        return None
+    if workload.strategy != "RollingUpdate":
+        return f"{workload.key} is replaced by {workload.strategy}: it would be down meanwhile"
+    if workload.key.kind == "StatefulSet":
+        return f"{workload.key} may hold a quorum"
+    return f"{workload.key} is a singleton" if workload.replicas < 2 else None  # noqa: PLR2004
+
+
+def unmoved(asked: Asked) -> str | None:
+    """The field that is to be changed still has the value that the change starts from."""
+    workload, change = asked.workload, asked.change
+    if workload is None:
+        return None
+    if change.kind == "scale" and workload.replicas != change.replicas_before:
+        return f"{workload.key} has {workload.replicas} replicas, not {change.replicas_before}"
+    if change.kind == "roll_back_release" and workload.revision != change.revision_before:
+        return f"{workload.key} is on revision {workload.revision}, not {change.revision_before}"
+    return None
+
+
+TARGET: Final[tuple[Guard, ...]] = (sole_steering, no_foreign_rollout, bearable, unmoved)

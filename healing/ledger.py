@@ -1,0 +1,93 @@
+"""What was done, to whom, and whether it helped: the memory that the stop figures count in.
+
+Rebuilt from the journal when the service starts, so that a restart of ours forgets no budget.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from knowledge.cluster import WriteIntent, WriteOutcome
+from knowledge.identity import WorkloadKey
+from knowledge.plans import Outcome, Verdict
+
+Status = Literal["open", "applied", "refused", "conflict", "failed", "unknown"]
+_SPENT: tuple[Status, ...] = ("open", "applied", "unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One intent and what became of it. What may have happened counts as having happened."""
+
+    intent: WriteIntent
+    status: Status = "open"
+    reason: str = ""
+    finished_unix_ns: int | None = None
+    verdict: Outcome | None = None
+
+    @property
+    def is_disruptive(self) -> bool:
+        """True if pods were replaced."""
+        return self.intent.change.kind != "scale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """All entries, oldest first."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def with_intent(self, intent: WriteIntent) -> "Ledger":
+        """Return the ledger with one more intent; one that it has already changes nothing."""
+        if any(entry.intent.id == intent.id for entry in self.entries):
+            return self
+        return Ledger(entries=(*self.entries, Entry(intent=intent)))
+
+    def with_outcome(self, outcome: WriteOutcome) -> "Ledger":
+        """Return the ledger with what became of an intent."""
+        return Ledger(
+            entries=tuple(
+                replace(
+                    entry,
+                    status=outcome.status,
+                    reason=outcome.reason,
+                    finished_unix_ns=outcome.finished_unix_ns,
+                )
+                if entry.intent.id == outcome.intent_id
+                else entry
+                for entry in self.entries
+            )
+        )
+
+    def with_verdict(self, verdict: Verdict) -> "Ledger":
+        """Return the ledger with the verdict on a plan."""
+        return Ledger(
+            entries=tuple(
+                replace(entry, verdict=verdict.outcome)
+                if entry.intent.plan_id == verdict.plan_id and not entry.intent.is_undo
+                else entry
+                for entry in self.entries
+            )
+        )
+
+    def spent(
+        self,
+        *,
+        since_unix_ns: int,
+        target: WorkloadKey | None = None,
+        namespace: str | None = None,
+        but: str = "",
+    ) -> tuple[Entry, ...]:
+        """The actions since then that spend budget: no undo, nothing that surely did not happen.
+
+        `but`: the id of an intent that is not to be counted (the one that asks).
+        """
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.status in _SPENT
+            and not entry.intent.is_undo
+            and entry.intent.id != but
+            and entry.intent.created_unix_ns > since_unix_ns
+            and (target is None or entry.intent.change.target.same_name(target))
+            and (namespace is None or entry.intent.change.target.namespace == namespace)
+        )

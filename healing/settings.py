@@ -1,0 +1,110 @@
+"""What healing may do; each value with its unit and the reason for its default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from knowledge.bounds import require_positive
+from knowledge.plans import Mode
+
+ActionKind = Literal["scale", "restart", "roll_back_release"]
+ACTION_KINDS: Final[tuple[ActionKind, ...]] = get_args(ActionKind)
+_RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "auto": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealingSettings:
+    """Modes, stop figures and times of healing."""
+
+    mode: Mode = "observe"
+    """What is done in a namespace that `namespaces` does not name: nobody turned anything on."""
+
+    namespaces: Mapping[str, Mode] = field(default_factory=dict)
+    """The mode of single namespaces."""
+
+    actions: Mapping[ActionKind, Mode] = field(default_factory=dict)
+    """The most that a kind of action may do, wherever; the lower of the two modes counts."""
+
+    planning_s: float = 30.0
+    """Period of planning. Slower than detection: a plan is made on figures that have settled."""
+
+    cluster_age_s_max: float = 30.0
+    """A cluster report older than this is no ground to act on."""
+
+    telemetry_age_s_max: float = 60.0
+    """Spans older than this are no ground to act on."""
+
+    plan_expiry_s: float = 60.0
+    """A plan that could not be written by then is void: the situation has moved on."""
+
+    verify_timeout_s: float = 180.0
+    """When a plan that has not helped yet counts as not having helped."""
+
+    verify_hold_s: float = 5.0
+    """How long the entry service must be well for a plan to have helped."""
+
+    target_cooldown_s: float = 600.0
+    """One action on a workload in this time: its effect must be seen before the next."""
+
+    target_disruptive_max: int = 3
+    """Disruptive actions (restart, roll back) on a workload ..."""
+
+    target_disruptive_window_s: float = 1800.0
+    """... in this time; beyond it a person must look."""
+
+    breaker_count: int = 2
+    """This many actions in a row without effect on a workload open its breaker ..."""
+
+    breaker_s: float = 3600.0
+    """... for this long."""
+
+    namespace_count_max: int = 3
+    """Actions in a namespace ..."""
+
+    namespace_window_s: float = 600.0
+    """... in this time."""
+
+    cluster_count_max: int = 10
+    """Actions in the cluster in an hour."""
+
+    in_flight_max: int = 1
+    """Actions whose verdict is still out: two at a time could not be told apart."""
+
+    blast_ratio_max: float = 0.1
+    """Share of opted-in workloads touched in an hour ..."""
+
+    blast_count_min: int = 2
+    """... but never fewer than this many, or small clusters could not be healed at all."""
+
+    storm_ratio: float = 0.4
+    """More services sick than this, without one cause that explains them: observe only ..."""
+
+    storm_count_min: int = 5
+    """... where there are at least this many services."""
+
+    volume_drop_ratio: float = 0.5
+    """Telemetry down to this share within a minute: the eyes fail, not the cluster."""
+
+    scale_factor_max: float = 2.0
+    """The largest step up, as a multiple of the present replicas."""
+
+    scale_usage_min: float = 0.8
+    """Pods below this share of their CPU limit are not overloaded."""
+
+    scale_usage_target: float = 0.6
+    """The CPU share that a scaled-up workload should come to."""
+
+    arrival_ratio_min: float = 1.2
+    """Requests a second over the usual ones that count as grown."""
+
+    release_age_s_max: float = 900.0
+    """A release older than this is not suspected."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s"}))
+
+    def mode_for(self, namespace: str, kind: ActionKind) -> Mode:
+        """The mode that holds for one kind of action in one namespace."""
+        by_place = self.namespaces.get(namespace, self.mode)
+        by_kind = self.actions.get(kind, "auto")
+        return min(by_place, by_kind, key=_RANK.__getitem__)

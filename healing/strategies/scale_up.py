@@ -1,0 +1,62 @@
+"""Scale up: more is asked of a workload than its pods can do."""
+
+from math import ceil
+
+from healing.settings import HealingSettings
+from healing.strategies.proposal import Case, NotThis, Proposal
+from knowledge.cluster import Scale
+from knowledge.plans import Fact
+
+_SATURATED = 0.95
+
+
+def wanted_replicas(
+    replicas: int, usage: float, *, target: float, factor_max: float, replicas_max: int
+) -> int:
+    """Return the replicas that bring `usage` (share of the limit) to `target`.
+
+    Usage at its limit hides how much more is wanted, so there the largest step is taken. Never
+    fewer than now, never more than `factor_max` times or `replicas_max`.
+
+    >>> wanted_replicas(3, 0.9, target=0.6, factor_max=2.0, replicas_max=10)
+    5
+    """
+    by_usage = factor_max * replicas if usage >= _SATURATED else replicas * usage / target
+    wanted = ceil(round(by_usage, 6))
+    return max(replicas, min(wanted, int(factor_max * replicas), replicas_max))
+
+
+def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThis:
+    """Propose more replicas where arrival grew and the pods are at their limit."""
+    ratio = case.cause.arrival_ratio
+    if ratio is None or ratio < settings.arrival_ratio_min:
+        grown = "not known" if ratio is None else f"{ratio:.1f} times the usual"
+        return NotThis(strategy="scale", reason=f"arrival is {grown}: no overload")
+    used = [pod.cpu_ratio for pod in case.cluster.pods_of(case.workload.key) if pod.ready]
+    known = [usage for usage in used if usage is not None]
+    if not known:
+        return NotThis(strategy="scale", reason="the cluster reports no CPU usage of its pods")
+    usage = sum(known) / len(known)
+    if usage < settings.scale_usage_min:
+        return NotThis(strategy="scale", reason=f"pods use {usage:.0%} of their CPU: no overload")
+    before = case.workload.replicas
+    replicas = wanted_replicas(
+        before,
+        usage,
+        target=settings.scale_usage_target,
+        factor_max=settings.scale_factor_max,
+        replicas_max=case.workload.replicas_max,
+    )
+    if replicas <= before:
+        limit = case.workload.replicas_max
+        return NotThis(strategy="scale", reason=f"{before} replicas, and no more than {limit} fit")
+    key = case.workload.key
+    return Proposal(
+        change=Scale(target=key, replicas=replicas, replicas_before=before),
+        undo=Scale(target=key, replicas=before, replicas_before=replicas),
+        facts=(
+            Fact(source="telemetry", text=f"arrival at {case.cause.service} x{ratio:.1f}"),
+            Fact(source="api", text=f"its {len(known)} pods use {usage:.0%} of their CPU limit"),
+        ),
+        expected=f"{key} with {replicas} replicas serves what is asked of it",
+    )

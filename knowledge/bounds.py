@@ -1,0 +1,19 @@
+"""One rule that nearly all settings share."""
+
+from dataclasses import fields
+from typing import Any
+
+
+def require_positive(settings: Any, *, zero_is_fine: frozenset[str] = frozenset()) -> None:
+    """Check that every number of a settings dataclass is above 0.
+
+    Raises:
+        ValueError: naming the field, what it got and what was expected.
+    """
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if value < 0 or (value == 0 and field.name not in zero_is_fine):
+            least = "0 or more" if field.name in zero_is_fine else "above 0"
+            raise ValueError(f"{field.name} must be {least}, got {value}")

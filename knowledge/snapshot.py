@@ -1,0 +1,66 @@
+"""What the service shows of itself: one frozen picture, replaced after each tick."""
+
+from dataclasses import dataclass
+
+from knowledge.issues import Issue, Symptom
+from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.windows import Freshness, WindowTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRecord:
+    """One write, as people want to read it."""
+
+    id: str
+    issue_id: str
+    kind: str
+    target: str
+    is_undo: bool
+    status: str
+    reason: str
+    created_unix_ns: int
+    finished_unix_ns: int | None
+    verdict: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What was planned and decided about one issue."""
+
+    issue_id: str
+    plan: RecoveryPlan | None
+    guards: tuple[GuardResult, ...]
+    refusals: tuple[Refused, ...]
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestCounts:
+    """What became of the rows of one signal since the start."""
+
+    signal: str
+    rows: int
+    late_rows: int
+    future_rows: int
+    dropped_attribute_rows: int
+    refused_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSnapshot:
+    """All that the status surface may show; it reads this one reference and calls no stage."""
+
+    version: str
+    now_unix_ns: int
+    mode: Mode
+    notes: tuple[str, ...]
+    halted: str | None
+    is_warm: bool
+    freshness: tuple[Freshness, ...]
+    ingest: tuple[IngestCounts, ...]
+    receivers: dict[str, dict[str, int]]
+    tables: WindowTables
+    symptoms: tuple[Symptom, ...]
+    issues: tuple[Issue, ...]
+    treatments: tuple[Treatment, ...]
+    actions: tuple[ActionRecord, ...]
