@@ -1,0 +1,166 @@
+"""The brain: one process, one loop. Buffers, the control plane, the journal, the status surface."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+from pydantic import TypeAdapter
+
+from analysis.buffers import Buffers
+from healing.cluster.socket import SocketCluster
+from healing.recover import recover
+from homeostat import __version__, publish
+from homeostat.clock import Clock, follow_wall, serve_driver
+from homeostat.control import Control
+from homeostat.core import CoreSettings, CoreState
+from homeostat.intake import Intake
+from homeostat.settings import Settings
+from knowledge.journal import Journal, JournalError
+from knowledge.snapshot import StatusSnapshot
+from status.app import create_app
+
+log = logging.getLogger(__name__)
+
+
+class Brain:
+    """The parts, wired. `advance` is the only thing that moves them."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self._settings = settings
+        self.clock = Clock(
+            is_driven=settings.clock.kind == "driven", start_unix_ns=settings.clock.start_unix_ns
+        )
+        now = self.clock.now_unix_ns()
+        self._buffers = Buffers(
+            bytes_max=settings.analysis.buffer_bytes_max, retention_s=settings.analysis.retention_s
+        )
+        cluster = settings.cluster
+        self.cluster = SocketCluster(str(cluster.socket)) if cluster.kind == "socket" else None
+        core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
+        epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
+        self._journal = journal
+        self.control = Control(
+            buffers=self._buffers,
+            cluster=self.cluster,
+            journal=journal,
+            epoch=epoch,
+            state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
+            settings=core,
+            now_unix_ns=now,
+        )
+        self.intake = Intake(
+            self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
+        )
+        self.snapshot = self._snapshot()
+
+    async def advance(self, to_unix_ns: int) -> None:
+        """Do all ticks that are due until then, each at its own time where the clock is driven."""
+        is_driven = self._settings.clock.kind == "driven"
+        while (due := self.control.next_tick_unix_ns()) <= to_unix_ns:
+            if is_driven:
+                self.clock.set(max(due, self.clock.now_unix_ns()))
+            await self.control.tick(self.clock.now_unix_ns)
+        if is_driven:
+            self.clock.set(to_unix_ns)
+        self._buffers.trim(to_unix_ns)
+        self.snapshot = self._snapshot()
+
+    def _snapshot(self) -> StatusSnapshot:
+        control, now = self.control, self.clock.now_unix_ns()
+        mode = self._settings.healing.mode if self.cluster else "observe"
+        return StatusSnapshot(
+            version=__version__,
+            now_unix_ns=now,
+            mode=mode,
+            notes=publish.notes_of(
+                mode, has_cluster=self.cluster is not None, cluster_note=control.cluster_note
+            ),
+            halted=control.halted,
+            is_warm=bool(control.state.situation and control.state.situation.is_warm),
+            freshness=self._buffers.freshness(now),
+            ingest=publish.ingest_of(self._buffers),
+            receivers=dict(self.intake.counters),
+            tables=control.tables,
+            symptoms=control.outputs.symptoms if control.outputs else (),
+            issues=control.state.analysis.issues,
+            treatments=publish.treatments_of(control.state.healing, control.outputs),
+            actions=publish.actions_of(control.state.healing),
+        )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the brain has one way to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the brain."""
+        yield
+
+
+async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
+    """Run all loops until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = create_app(lambda: brain.snapshot, version=__version__)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
+    server = _Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        eternal = [
+            tasks.create_task(brain.intake.serve(settings.frames_socket), name="frames"),
+            tasks.create_task(_time(brain, settings), name="clock"),
+        ]
+        http = tasks.create_task(server.serve(sockets=[web]), name="status")
+        await stop.wait()
+        server.should_exit = True
+        await http
+        for task in eternal:
+            task.cancel()
+    if brain.cluster is not None:
+        await brain.cluster.close()
+    brain.control.close()
+
+
+async def _time(brain: Brain, settings: Settings) -> None:
+    if settings.clock.kind == "driven":
+        await serve_driver(settings.clock_socket, brain.advance)
+    else:
+        await follow_wall(brain.clock, brain.control.next_tick_unix_ns, brain.advance)
+
+
+def run(settings: Settings) -> int:
+    """Run the brain until it is told to stop; return the exit code."""
+    host, _, port = settings.status.listen.rpartition(":")
+    web = socket.socket()
+    web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        web.bind((host, int(port)))
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        journal = Journal.open(settings.knowledge.journal)
+    except OSError as error:
+        sys.stderr.write(
+            f"cannot listen on {settings.status.listen}: {error.strerror}; "
+            "stop the other process or set status.listen\n"
+        )
+        return 1
+    except JournalError as error:
+        sys.stderr.write(f"{error}; or set knowledge.journal\n")
+        return 1
+    brain = Brain(settings, journal)
+    address = ":".join(map(str, web.getsockname()[:2]))
+    sys.stderr.write(f"brain listening status=http://{address} pid={os.getpid()}\n")
+    for note in brain.snapshot.notes:
+        sys.stderr.write(f"brain: {note}\n")
+    sys.stderr.flush()
+    try:
+        asyncio.run(_serve(brain, settings, web))
+    finally:
+        journal.close()
+    return 0

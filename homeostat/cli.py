@@ -1,0 +1,128 @@
+"""The `homeostat` command."""
+
+import argparse
+import json
+import logging
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import receiver.main
+from homeostat import __version__, brain, supervisor
+from homeostat.parent import end_with
+from homeostat.replay import replay
+from homeostat.settings import Settings, SettingsError, load
+from homeostat.status_table import show
+from knowledge.journal import JournalError
+
+EXIT_FAILED = 1
+EXIT_SETTINGS = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    code: int = options.run(options)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="homeostat",
+        description="Keeps a Kubernetes cluster in balance from its own OpenTelemetry data.",
+    )
+    parser.add_argument("--version", action="version", version=f"homeostat {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, run, text in (
+        ("run", _run, "the service: a brain and its receivers, supervised"),
+        ("brain", _brain, "only the brain: analysis, healing, journal, /status"),
+        ("receiver", _receiver, "only a receiver: OTLP in, rows to the brain"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, help="settings file (YAML)")
+        command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+        command.set_defaults(run=run)
+    _add_readers(commands)
+    return parser
+
+
+def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("status", help="what is wrong and what is being done, as a table")
+    command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
+    command.add_argument("--json", action="store_true", help="as it comes")
+    command.set_defaults(run=_status)
+    command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
+    command.add_argument("journal", type=Path)
+    command.set_defaults(run=_replay)
+
+
+def _settings(options: argparse.Namespace) -> Settings | None:
+    try:
+        return load(options.config)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if settings is None:
+        return EXIT_SETTINGS
+    if options.parent:
+        end_with(options.parent)
+    return supervisor.run(settings, options.config)
+
+
+def _brain(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if settings is None:
+        return EXIT_SETTINGS
+    if options.parent:
+        end_with(options.parent)
+    return brain.run(settings)
+
+
+def _receiver(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if settings is None:
+        return EXIT_SETTINGS
+    if options.parent:
+        end_with(options.parent)
+    return receiver.main.run(settings.for_receiver())
+
+
+def _status(options: argparse.Namespace) -> int:
+    url = f"{options.url}/status"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the user's own URL
+            status = json.load(answer)
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        print(f"{url} does not answer: {error}; is the service running?", file=sys.stderr)
+        return EXIT_FAILED
+    if options.json:
+        print(json.dumps(status, indent=2))
+    else:
+        from rich.console import Console  # noqa: PLC0415 - only people at a terminal need it
+
+        show(status, Console())
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    try:
+        result = replay(options.journal)
+    except JournalError as error:
+        print(error, file=sys.stderr)
+        return EXIT_SETTINGS
+    found = result.difference
+    print(f"{result.tick_count} ticks of {result.epoch_count} epochs replayed")
+    if found is None:
+        print("no difference")
+        return 0
+    print(
+        f"first difference: tick {found.seq} of epoch {found.epoch} at {found.now_unix_ns}, "
+        f"{found.field}:\n  journaled: {found.journaled}\n  replayed:  {found.replayed}"
+    )
+    return EXIT_FAILED

@@ -1,0 +1,143 @@
+"""The control plane: at each tick look, conclude, journal, write, and publish.
+
+Everything a tick knows is journaled before anything is written to the cluster. A bug in here halts
+all actions: the windows go on, /status says `halted`, and nothing more is changed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from analysis import watch
+from analysis.buffers import Buffers
+from healing.cluster.gate import write_guarded
+from healing.step import recheck
+from homeostat.core import CoreSettings, CoreState, tick
+from knowledge.cluster import (
+    Cluster,
+    ClusterReport,
+    ClusterUnavailableError,
+    WriteIntent,
+    WriteOutcome,
+)
+from knowledge.journal import Journal
+from knowledge.plans import Refused
+from knowledge.ticks import TickInputs, TickOutputs
+from knowledge.windows import WindowTables
+
+log = logging.getLogger(__name__)
+
+
+class Control:
+    """The loops' state, and one method that moves it on."""
+
+    def __init__(
+        self,
+        *,
+        buffers: Buffers,
+        cluster: Cluster | None,
+        journal: Journal,
+        epoch: int,
+        state: CoreState,
+        settings: CoreSettings,
+        now_unix_ns: int,
+    ) -> None:
+        self._buffers = buffers
+        self._cluster = cluster
+        self._journal = journal
+        self._epoch = epoch
+        self._settings = settings
+        self._outcomes: tuple[WriteOutcome, ...] = ()
+        self._next_plan_unix_ns = now_unix_ns
+        # one thread for polars and SQLite: the loop stays free, and ticks stay in order
+        self._worker = ThreadPoolExecutor(1, "control")
+        self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
+        self.state = state
+        self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
+        self.outputs: TickOutputs | None = None
+        self.halted: str | None = None
+        self.cluster_note: str | None = None
+
+    def next_tick_unix_ns(self) -> int:
+        """When there is something new to look at."""
+        return watch.next_tick_unix_ns(self._watch, self._settings.analysis)
+
+    def watermark_unix_ns(self) -> int:
+        """Rows before this come too late for their window."""
+        return self._watch.next_unix_ns
+
+    async def tick(self, clock: Callable[[], int]) -> None:
+        """Look once at what is due by the clock."""
+        loop = asyncio.get_running_loop()
+        now = clock()
+        settings = self._settings.analysis
+        slices = watch.due(self._watch, self._buffers, now_unix_ns=now, settings=settings)
+        self._watch, self.tables = await loop.run_in_executor(
+            self._worker, lambda: watch.look(self._watch, slices, settings=settings)
+        )
+        if self.halted is not None:
+            return
+        try:
+            await self._conclude(now, clock)
+        except Exception as error:  # a bug of ours, whatever it is, must not act on
+            self.halted = f"{type(error).__name__}: {error}"
+            log.exception("control plane halted")
+
+    async def _conclude(self, now: int, clock: Callable[[], int]) -> None:
+        loop = asyncio.get_running_loop()
+        is_planning_due = now >= self._next_plan_unix_ns
+        if is_planning_due:
+            self._next_plan_unix_ns = now + int(self._settings.healing.planning_s * 1e9)
+        inputs = TickInputs(
+            now_unix_ns=now,
+            tables=self.tables,
+            freshness=self._buffers.freshness(now),
+            cluster=await self._report(),
+            outcomes=self._outcomes,
+            is_planning_due=is_planning_due,
+        )
+        state, outputs = tick(self.state, inputs, self._settings)
+        await loop.run_in_executor(
+            self._worker, self._journal.append_tick, self._epoch, inputs, outputs
+        )
+        self.state, self.outputs, self._outcomes = state, outputs, ()
+        for intent in outputs.intents:
+            await self._write(intent, clock)
+
+    async def _report(self) -> ClusterReport | None:
+        if self._cluster is None:
+            return None
+        try:
+            report = await self._cluster.report()
+        except ClusterUnavailableError as error:
+            self.cluster_note = f"the cluster does not answer: {error}"
+            return None
+        self.cluster_note = None
+        return report
+
+    async def _write(self, intent: WriteIntent, clock: Callable[[], int]) -> None:
+        """Try a write that the journal already knows of, and journal what became of it."""
+        assert self._cluster is not None  # without one no guard lets a plan pass
+        outcome = await write_guarded(
+            self._cluster,
+            intent,
+            lambda intent, report: self._recheck(intent, report, clock()),
+            now_unix_ns=clock,
+        )
+        self._outcomes = (*self._outcomes, outcome)
+        await asyncio.get_running_loop().run_in_executor(
+            self._worker, self._journal.append_write, outcome
+        )
+
+    def _recheck(self, intent: WriteIntent, report: ClusterReport, now: int) -> Refused | None:
+        if self.halted is not None:
+            return Refused(issue_id=intent.issue_id, guard="halted", reason=self.halted)
+        assert self.state.situation is not None
+        situation = replace(self.state.situation, cluster=report, now_unix_ns=now)
+        return recheck(self.state.healing, intent, situation, self._settings.healing)
+
+    def close(self) -> None:
+        """Let the worker finish what it has in hand."""
+        self._worker.shutdown()

@@ -1,0 +1,90 @@
+"""From the state of the loops to the snapshot that people see. Pure."""
+
+from analysis.buffers import Buffers
+from healing.execute import Execution
+from healing.ledger import Entry
+from healing.step import HealingState
+from knowledge.plans import Mode, Refused
+from knowledge.schemas import SIGNALS
+from knowledge.snapshot import ActionRecord, IngestCounts, Treatment
+from knowledge.ticks import TickOutputs
+
+
+def actions_of(healing: HealingState) -> tuple[ActionRecord, ...]:
+    """All writes that were tried, oldest first."""
+    return tuple(_action(entry) for entry in healing.ledger.entries)
+
+
+def treatments_of(healing: HealingState, outputs: TickOutputs | None) -> tuple[Treatment, ...]:
+    """What was planned and decided, one for each issue; the last plan of an issue counts."""
+    refused: dict[str, list[Refused]] = {}
+    for refusal in outputs.refused if outputs else ():
+        refused.setdefault(refusal.issue_id, []).append(refusal)
+    executed: dict[str, Execution] = {
+        execution.approved.plan.issue_id: execution for execution in healing.executions
+    }
+    return tuple(
+        _treatment(issue_id, executed.get(issue_id), tuple(refused.get(issue_id, ())))
+        for issue_id in {**executed, **refused}
+    )
+
+
+def ingest_of(buffers: Buffers) -> tuple[IngestCounts, ...]:
+    """What became of the rows of each signal."""
+    result = []
+    for signal in SIGNALS:
+        counts = buffers.counts(signal)
+        result.append(
+            IngestCounts(
+                signal=signal,
+                rows=counts.rows,
+                late_rows=counts.late_rows,
+                future_rows=counts.future_rows,
+                dropped_attribute_rows=counts.dropped_attribute_rows,
+                refused_frames=counts.refused_frames,
+            )
+        )
+    return tuple(result)
+
+
+def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tuple[str, ...]:
+    """What a reader must know before all else."""
+    notes = []
+    if not has_cluster:
+        notes.append("no cluster is configured: observing only")
+    elif mode == "observe":
+        notes.append("mode is observe: nothing is changed")
+    if cluster_note:
+        notes.append(cluster_note)
+    return tuple(notes)
+
+
+def _action(entry: Entry) -> ActionRecord:
+    intent = entry.intent
+    return ActionRecord(
+        id=intent.id,
+        issue_id=intent.issue_id,
+        kind=intent.change.kind,
+        target=str(intent.change.target),
+        is_undo=intent.is_undo,
+        status=entry.status,
+        reason=entry.reason,
+        created_unix_ns=intent.created_unix_ns,
+        finished_unix_ns=entry.finished_unix_ns,
+        verdict=entry.verdict,
+    )
+
+
+def _treatment(
+    issue_id: str, execution: Execution | None, refusals: tuple[Refused, ...]
+) -> Treatment:
+    if execution is not None:
+        return Treatment(
+            issue_id=issue_id,
+            plan=execution.approved.plan,
+            guards=execution.approved.guards,
+            refusals=refusals,
+            verdict=execution.verdict,
+        )
+    plan = next((refusal.plan for refusal in refusals if refusal.plan), None)
+    return Treatment(issue_id=issue_id, plan=plan, guards=(), refusals=refusals, verdict=None)

@@ -1,0 +1,178 @@
+"""The one settings file: sections named like the packages, each value overridable by environment.
+
+`homeostat.yaml`, then `HOMEOSTAT_RECEIVER__GRPC__LISTEN` style variables on top. Everything is
+checked before any socket opens; what is wrong is named with its key, its value and what was wanted.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from analysis.settings import AnalysisSettings
+from healing.settings import HealingSettings
+from receiver.settings import ReceiverSettings
+
+ENV_PREFIX: Final = "HOMEOSTAT_"
+PORT_MAX: Final = 65535
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text has one line per mistake."""
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > PORT_MAX:
+        raise ValueError("expected host:port with a port of 0 to 65535, such as 127.0.0.1:4317")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GrpcSection(_Section):
+    """OTLP over gRPC."""
+
+    listen: Address = "127.0.0.1:4317"
+
+
+class ReceiverSection(_Section):
+    """The receiver processes."""
+
+    grpc: GrpcSection = GrpcSection()
+    processes: int = Field(default=1, ge=1, le=64)
+    max_message_bytes: int = Field(default=64 * 2**20, gt=0)
+    items_per_request_max: int = Field(default=200_000, gt=0)
+    inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
+    batch_ms: float = Field(default=5.0, ge=0)
+    batch_bytes: int = Field(default=8 * 2**20, gt=0)
+
+
+class ClusterSection(_Section):
+    """Which cluster is healed: none, or one behind a local socket (the digital twin's)."""
+
+    kind: Literal["none", "socket"] = "none"
+    socket: Path | None = None
+
+    @model_validator(mode="after")
+    def _socket_named(self) -> "ClusterSection":
+        if self.kind == "socket" and self.socket is None:
+            raise ValueError("kind is socket: expected the path of the socket beside it")
+        return self
+
+
+class ClockSection(_Section):
+    """Whose time it is: the wall's, or that of a driver (demo, replay, benchmarks)."""
+
+    kind: Literal["wall", "driven"] = "wall"
+    start_unix_ns: int = Field(default=0, ge=0)
+
+
+class StatusSection(_Section):
+    """The status surface."""
+
+    listen: Address = "127.0.0.1:8080"
+
+
+class KnowledgeSection(_Section):
+    """The memory."""
+
+    journal: Path = Path("homeostat-journal.db")
+    journal_retention_s: float = Field(default=7 * 86_400.0, gt=0)
+
+
+class Settings(_Section):
+    """All settings. `state_dir` holds the local sockets between our own processes."""
+
+    state_dir: Path = Path("homeostat-state")
+    receiver: ReceiverSection = ReceiverSection()
+    analysis: AnalysisSettings = AnalysisSettings()
+    healing: HealingSettings = HealingSettings()
+    cluster: ClusterSection = ClusterSection()
+    clock: ClockSection = ClockSection()
+    status: StatusSection = StatusSection()
+    knowledge: KnowledgeSection = KnowledgeSection()
+
+    @property
+    def frames_socket(self) -> Path:
+        """Where the brain takes frames."""
+        return self.state_dir / "frames.sock"
+
+    @property
+    def clock_socket(self) -> Path:
+        """Where a driver advances the clock."""
+        return self.state_dir / "clock.sock"
+
+    def for_receiver(self) -> ReceiverSettings:
+        """The settings of a receiver process."""
+        section = self.receiver
+        return ReceiverSettings(
+            brain_socket=str(self.frames_socket),
+            grpc_listen=section.grpc.listen,
+            max_message_bytes=section.max_message_bytes,
+            items_per_request_max=section.items_per_request_max,
+            inflight_bytes_max=section.inflight_bytes_max,
+            batch_ms=section.batch_ms,
+            batch_bytes=section.batch_bytes,
+        )
+
+
+def load(path: Path | None, environ: dict[str, str] | None = None) -> Settings:
+    """Read the file (none: all defaults) and the environment.
+
+    Raises:
+        SettingsError: naming each key that is wrong, what it got and what was expected.
+    """
+    tree = _read(path) if path else {}
+    overlay(tree, dict(os.environ) if environ is None else environ)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        where = f"{path} or environment" if path else "environment"
+        lines = [_explained(item) for item in error.errors()]
+        raise SettingsError("\n".join(f"{where}: {line}" for line in lines)) from error
+
+
+def overlay(tree: dict[str, Any], environ: dict[str, str]) -> None:
+    """Put `HOMEOSTAT_SECTION__KEY` variables into `tree`; values are read as YAML."""
+    for name, text in sorted(environ.items()):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        *sections, key = name.removeprefix(ENV_PREFIX).lower().split("__")
+        place = tree
+        for section in sections:
+            inner = place.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise SettingsError(f"environment: {name}: {section} is not a section")
+            place = inner
+        place[key] = yaml.safe_load(text)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not YAML: {error}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path}: expected sections, got {type(tree).__name__}")
+    return tree
+
+
+def _explained(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "settings"
+    if item["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return f"{key}: there is no such key"
+    expected = item["msg"].removeprefix("Value error, ")
+    shown = item["input"] if not isinstance(item["input"], dict) else "these values"
+    return f"{key}: got {shown!r}: {expected[0].lower()}{expected[1:]}"

@@ -1,0 +1,242 @@
+"""The snapshot as JSON: models that the OpenAPI description is made from. Pure."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from knowledge.cluster import Change
+from knowledge.issues import Issue
+from knowledge.snapshot import StatusSnapshot, Treatment
+
+
+class SignalView(BaseModel):
+    """How fresh a signal is."""
+
+    age_s: float | None = Field(description="age of the newest row; null before the first")
+    rows: int = Field(description="rows received since the start")
+
+
+class ServiceView(BaseModel):
+    """One service in the last window."""
+
+    namespace: str
+    service: str
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    error_ratio: float
+    span_count: int
+    window_s: float
+
+
+class CauseView(BaseModel):
+    """A service that would explain an issue."""
+
+    service: str
+    workload: str | None
+    kind: str
+    confidence: float
+    explains_ratio: float
+    evidence: list[str]
+
+
+class ChangeView(BaseModel):
+    """What is to be done to what."""
+
+    kind: str
+    target: str
+    detail: str
+
+
+class PlanView(BaseModel):
+    """A plan with its expected outcome and its way back."""
+
+    actions: list[ChangeView]
+    expected: str
+    rollback: str
+    facts: list[str]
+    guards: list[str]
+
+
+class VerdictView(BaseModel):
+    """Whether a plan helped."""
+
+    outcome: str
+    evidence: list[str]
+    decided_unix_ns: int
+
+
+class IssueView(BaseModel):
+    """What is wrong, why, and what is being done about it."""
+
+    id: str
+    kind: str
+    state: str
+    severity: str
+    service: str
+    opened_unix_ns: int
+    fired_unix_ns: int | None
+    resolved_unix_ns: int | None
+    evidence: list[str]
+    exemplars: list[str] = Field(description="trace ids of the worst requests")
+    finding: str
+    causes: list[CauseView]
+    plan: PlanView | None
+    refusals: list[str]
+    verdict: VerdictView | None
+
+
+class ActionView(BaseModel):
+    """One write that was tried."""
+
+    id: str
+    issue_id: str
+    kind: str
+    target: str
+    is_undo: bool
+    status: str
+    reason: str
+    created_unix_ns: int
+    finished_unix_ns: int | None
+    verdict: str | None
+
+
+class IngestView(BaseModel):
+    """What became of the rows of one signal."""
+
+    signal: str
+    rows: int
+    late_rows: int
+    future_rows: int
+    dropped_attribute_rows: int
+    refused_frames: int
+
+
+class StatusView(BaseModel):
+    """The whole of /status."""
+
+    version: str
+    now_unix_ns: int
+    mode: str
+    notes: list[str]
+    halted: str | None = Field(description="why no more actions are taken; null while all is well")
+    warm: bool = Field(description="whether it is known what is normal; nothing is done before")
+    freshness: dict[str, SignalView]
+    ingest: list[IngestView]
+    receivers: dict[str, dict[str, int]]
+    services: list[ServiceView]
+    issues: list[IssueView]
+    actions: list[ActionView]
+
+
+def view(snapshot: StatusSnapshot) -> StatusView:
+    """Return the snapshot as /status shows it."""
+    treatments = {treatment.issue_id: treatment for treatment in snapshot.treatments}
+    window_s = snapshot.tables.window_s
+    return StatusView(
+        version=snapshot.version,
+        now_unix_ns=snapshot.now_unix_ns,
+        mode=snapshot.mode,
+        notes=list(snapshot.notes),
+        halted=snapshot.halted,
+        warm=snapshot.is_warm,
+        freshness={
+            item.signal: SignalView(age_s=item.age_s, rows=item.rows) for item in snapshot.freshness
+        },
+        ingest=[IngestView.model_validate(item, from_attributes=True) for item in snapshot.ingest],
+        receivers=snapshot.receivers,
+        services=[
+            _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
+        ],
+        issues=[_issue(issue, treatments.get(issue.id)) for issue in snapshot.issues],
+        actions=[
+            ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
+        ],
+    )
+
+
+def _service(row: dict[str, Any], window_s: float) -> ServiceView:
+    return ServiceView(
+        namespace=row["namespace"],
+        service=row["service"],
+        p50_ms=row["latency_ms_p50"],
+        p95_ms=row["latency_ms_p95"],
+        p99_ms=row["latency_ms_p99"],
+        error_ratio=row["error_ratio"],
+        span_count=row["span_count"],
+        window_s=window_s,
+    )
+
+
+def _issue(issue: Issue, treatment: Treatment | None) -> IssueView:
+    return IssueView(
+        id=issue.id,
+        kind=issue.kind,
+        state=issue.state,
+        severity=issue.severity,
+        service=str(issue.service),
+        opened_unix_ns=issue.opened_unix_ns,
+        fired_unix_ns=issue.fired_unix_ns,
+        resolved_unix_ns=issue.resolved_unix_ns,
+        evidence=list(issue.evidence),
+        exemplars=sorted({trace for symptom in issue.symptoms for trace in symptom.exemplars}),
+        finding=issue.finding,
+        causes=[
+            CauseView(
+                service=str(cause.service),
+                workload=str(cause.workload) if cause.workload else None,
+                kind=cause.kind,
+                confidence=cause.confidence,
+                explains_ratio=cause.explains_ratio,
+                evidence=list(cause.evidence),
+            )
+            for cause in issue.causes
+        ],
+        plan=_plan(treatment) if treatment else None,
+        refusals=[f"{r.guard}: {r.reason}" for r in treatment.refusals] if treatment else [],
+        verdict=_verdict(treatment) if treatment else None,
+    )
+
+
+def _plan(treatment: Treatment) -> PlanView | None:
+    plan = treatment.plan
+    if plan is None:
+        return None
+    return PlanView(
+        actions=[_change(plan.change)],
+        expected=plan.expected.text,
+        rollback=describe(plan.undo)
+        if plan.undo
+        else "none: it completes by itself",
+        facts=[f"{fact.source}: {fact.text}" for fact in plan.facts],
+        guards=[guard.guard for guard in treatment.guards],
+    )
+
+
+def _verdict(treatment: Treatment) -> VerdictView | None:
+    verdict = treatment.verdict
+    if verdict is None:
+        return None
+    return VerdictView(
+        outcome=verdict.outcome,
+        evidence=list(verdict.evidence),
+        decided_unix_ns=verdict.decided_unix_ns,
+    )
+
+
+def _change(change: Change) -> ChangeView:
+    return ChangeView(kind=change.kind, target=str(change.target), detail=describe(change))
+
+
+def describe(change: Change) -> str:
+    """Return a change as a person would say it."""
+    match change.kind:
+        case "scale":
+            return f"scale {change.target} from {change.replicas_before} to {change.replicas}"
+        case "restart":
+            return f"restart the pods of {change.target}"
+        case "roll_back_release":
+            return (
+                f"put {change.target} back from revision {change.revision_before} "
+                f"to {change.revision}"
+            )
