@@ -9,12 +9,15 @@ import urllib.request
 from pathlib import Path
 
 import receiver.main
+import twin.main
 from homeostat import __version__, brain, supervisor
+from homeostat.demo import drive as demo
 from homeostat.parent import end_with
 from homeostat.replay import replay
 from homeostat.settings import Settings, SettingsError, load
 from homeostat.status_table import show
 from knowledge.journal import JournalError
+from twin.main import TwinSettings
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -45,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    _add_demo(commands)
     return parser
 
 
@@ -56,6 +60,40 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
     command.add_argument("journal", type=Path)
     command.set_defaults(run=_replay)
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser("demo", help="the whole loop against a simulated cluster")
+    command.add_argument("--seed", type=int, default=1, help="of the simulation")
+    command.add_argument("--fast", action="store_true", help="no story, as fast as it goes")
+    command.add_argument("--stay", action="store_true", help="stay up when the story is over")
+    command.add_argument("--out", type=Path, default=Path("out"), help="where demo.json goes")
+    command.set_defaults(run=_demo)
+    command = commands.add_parser("twin", help="the simulated shop and cluster of the demo, alone")
+    command.add_argument("--otlp", required=True, help="host:port that telemetry is sent to")
+    command.add_argument("--cluster-socket", type=Path, required=True)
+    command.add_argument("--control-socket", type=Path, required=True)
+    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--start-unix-ns", type=int, required=True)
+    command.set_defaults(run=_twin)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    chosen = demo.DemoOptions(
+        seed=options.seed, is_fast=options.fast, stays=options.stay, out=options.out
+    )
+    return demo.run(chosen)
+
+
+def _twin(options: argparse.Namespace) -> int:
+    settings = TwinSettings(
+        otlp_endpoint=options.otlp,
+        cluster_socket=options.cluster_socket,
+        control_socket=options.control_socket,
+        seed=options.seed,
+        start_unix_ns=options.start_unix_ns,
+    )
+    return twin.main.run(settings)
 
 
 def _settings(options: argparse.Namespace) -> Settings | None:

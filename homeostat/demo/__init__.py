@@ -1,0 +1,1 @@
+"""`homeostat demo`: the real service, a digital twin to look after, and a story of what happens."""
