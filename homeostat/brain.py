@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 from analysis.buffers import Buffers
 from healing.cluster.socket import SocketCluster
 from healing.recover import recover
-from homeostat import __version__, publish
+from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
 from homeostat.intake import Intake
 from homeostat.settings import Settings
+from homeostat.version import VERSION
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from status.app import create_app
@@ -75,7 +76,7 @@ class Brain:
         control, now = self.control, self.clock.now_unix_ns()
         mode = self._settings.healing.mode if self.cluster else "observe"
         return StatusSnapshot(
-            version=__version__,
+            version=VERSION,
             now_unix_ns=now,
             mode=mode,
             notes=publish.notes_of(
@@ -109,7 +110,7 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(lambda: brain.snapshot, version=__version__)
+    app = create_app(lambda: brain.snapshot, version=VERSION)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:

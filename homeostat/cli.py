@@ -1,4 +1,7 @@
-"""The `homeostat` command."""
+"""The `homeostat` command.
+
+Each command imports what it needs when it is run, so that the light ones answer at once.
+"""
 
 import argparse
 import json
@@ -7,17 +10,13 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import receiver.main
-import twin.main
-from homeostat import __version__, brain, supervisor
-from homeostat.demo import drive as demo
-from homeostat.parent import end_with
-from homeostat.replay import replay
-from homeostat.settings import Settings, SettingsError, load
-from homeostat.status_table import show
-from knowledge.journal import JournalError
-from twin.main import TwinSettings
+from homeostat import parent
+from homeostat.version import VERSION
+
+if TYPE_CHECKING:
+    from homeostat.settings import Settings
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -36,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="homeostat",
         description="Keeps a Kubernetes cluster in balance from its own OpenTelemetry data.",
     )
-    parser.add_argument("--version", action="version", version=f"homeostat {__version__}")
+    parser.add_argument("--version", action="version", version=f"homeostat {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
         ("run", _run, "the service: a brain and its receivers, supervised"),
@@ -79,6 +78,8 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from homeostat.demo import drive as demo
+
     chosen = demo.DemoOptions(
         seed=options.seed, is_fast=options.fast, stays=options.stay, out=options.out
     )
@@ -86,6 +87,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _twin(options: argparse.Namespace) -> int:
+    import twin.main
+    from twin.main import TwinSettings
+
     settings = TwinSettings(
         otlp_endpoint=options.otlp,
         cluster_socket=options.cluster_socket,
@@ -96,7 +100,9 @@ def _twin(options: argparse.Namespace) -> int:
     return twin.main.run(settings)
 
 
-def _settings(options: argparse.Namespace) -> Settings | None:
+def _settings(options: argparse.Namespace) -> "Settings | None":
+    from homeostat.settings import SettingsError, load
+
     try:
         return load(options.config)
     except SettingsError as error:
@@ -105,29 +111,35 @@ def _settings(options: argparse.Namespace) -> Settings | None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from homeostat import supervisor
+
     settings = _settings(options)
     if settings is None:
         return EXIT_SETTINGS
     if options.parent:
-        end_with(options.parent)
+        parent.end_with(options.parent)
     return supervisor.run(settings, options.config)
 
 
 def _brain(options: argparse.Namespace) -> int:
+    from homeostat import brain
+
     settings = _settings(options)
     if settings is None:
         return EXIT_SETTINGS
     if options.parent:
-        end_with(options.parent)
+        parent.end_with(options.parent)
     return brain.run(settings)
 
 
 def _receiver(options: argparse.Namespace) -> int:
+    import receiver.main
+
     settings = _settings(options)
     if settings is None:
         return EXIT_SETTINGS
     if options.parent:
-        end_with(options.parent)
+        parent.end_with(options.parent)
     return receiver.main.run(settings.for_receiver())
 
 
@@ -142,13 +154,18 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(status, indent=2))
     else:
-        from rich.console import Console  # noqa: PLC0415 - only people at a terminal need it
+        from rich.console import Console
+
+        from homeostat.status_table import show
 
         show(status, Console())
     return 0
 
 
 def _replay(options: argparse.Namespace) -> int:
+    from homeostat.replay import replay
+    from knowledge.journal import JournalError
+
     try:
         result = replay(options.journal)
     except JournalError as error:

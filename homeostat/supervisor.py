@@ -5,9 +5,11 @@ A receiver that dies on hostile bytes is back within a second, and nothing else 
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +38,7 @@ class _Child:
         while True:
             began = loop.time()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "homeostat", *self._arguments
+                sys.executable, "-P", "-m", *self._arguments
             )
             _tell(f"{self.name} started pid={self._process.pid}")
             code = await self._process.wait()
@@ -71,10 +73,12 @@ async def _supervise(settings: Settings, config: Path | None) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    suffix = ["--parent", str(os.getpid()), *(["--config", str(config)] if config else [])]
-    brain = _Child("brain", ["brain", *suffix])
+    parent = str(os.getpid())
+    where = ["--config", str(config)] if config else []
+    brain = _Child("brain", ["homeostat", "brain", "--parent", parent, *where])
+    received = json.dumps(asdict(settings.for_receiver()))
     receivers = [
-        _Child(f"receiver-{index}", ["receiver", *suffix])
+        _Child(f"receiver-{index}", ["homeostat.receiver_child", parent, received])
         for index in range(settings.receiver.processes)
     ]
     keepers = [asyncio.create_task(child.keep()) for child in (brain, *receivers)]

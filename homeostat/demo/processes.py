@@ -68,7 +68,7 @@ def service_settings(places: Places, *, start_unix_ns: int) -> dict[str, Any]:
         "clock": {"kind": "driven", "start_unix_ns": start_unix_ns},
         "knowledge": {"journal": str(places.journal)},
         "cluster": {"kind": "socket", "socket": str(places.cluster_socket)},
-        "analysis": {"window_s": 15.0, "lateness_s": 1.0, "lookback_s": 5.0},
+        "analysis": {"window_s": 15.0, "pane_s": 2.5, "lateness_s": 1.0, "lookback_s": 5.0},
         "healing": {"namespaces": {NAMESPACE: "auto"}, "planning_s": 5.0},
     }
 
