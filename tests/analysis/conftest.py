@@ -1,0 +1,80 @@
+"""Builders of spans, in the schema that receivers send them in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from knowledge.schemas import SPANS
+
+MS = 10**6
+
+
+@dataclass
+class Spans:
+    """Collects spans; times in milliseconds from 0."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(
+        self,
+        service: str,
+        start_ms: float,
+        end_ms: float,
+        *,
+        kind: int = 2,
+        parent: bytes = b"",
+        trace: bytes = b"t" * 16,
+        error: bool = False,
+        peer: str = "",
+        name: str = "GET /",
+        pod: str | None = None,
+        version: str = "1",
+    ) -> bytes:
+        """Add one span and return its id."""
+        span_id = len(self.rows).to_bytes(8, "big")
+        self.rows.append(
+            {
+                "trace_id": trace,
+                "span_id": span_id,
+                "parent_span_id": parent,
+                "start_unix_ns": int(start_ms * MS),
+                "end_unix_ns": int(end_ms * MS),
+                "kind": kind,
+                "name": name,
+                "is_error": error,
+                "peer": peer,
+                "namespace": "shop",
+                "service": service,
+                "version": version,
+                "pod": pod or f"{service}-0",
+                "pod_uid": f"uid-{pod or service}",
+                "attributes": [],
+            }
+        )
+        return span_id
+
+    def table(self) -> pa.Table:
+        """All spans as a receiver would send them."""
+        return pa.table(
+            {f.name: pa.array([r[f.name] for r in self.rows], f.type) for f in SPANS}, schema=SPANS
+        )
+
+    def frame(self) -> pl.DataFrame:
+        """All spans as the analysis reads them."""
+        frame = pl.from_arrow(self.table().drop_columns(["attributes"]))
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+
+@pytest.fixture
+def spans() -> Spans:
+    return Spans()
+
+
+@pytest.fixture
+def new_spans() -> Callable[[], Spans]:
+    return Spans
