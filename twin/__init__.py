@@ -1,0 +1,1 @@
+"""A digital twin: a simulated shop on a simulated cluster that speaks OTLP and the cluster port."""
