@@ -50,6 +50,7 @@ class Brain:
             buffers=self._buffers,
             cluster=self.cluster,
             journal=journal,
+            journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
             state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
             settings=core,

@@ -173,6 +173,8 @@ def _replay(options: argparse.Namespace) -> int:
         return EXIT_SETTINGS
     found = result.difference
     print(f"{result.tick_count} ticks of {result.epoch_count} epochs replayed")
+    for epoch in result.skipped_epochs:
+        print(f"epoch {epoch} skipped: its first ticks are no longer kept")
     if found is None:
         print("no difference")
         return 0

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Final
 
 from analysis import watch
 from analysis.buffers import Buffers
@@ -28,6 +29,7 @@ from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
 
 log = logging.getLogger(__name__)
+PRUNE_PERIOD_S: Final = 600.0
 
 
 class Control:
@@ -39,6 +41,7 @@ class Control:
         buffers: Buffers,
         cluster: Cluster | None,
         journal: Journal,
+        journal_retention_s: float,
         epoch: int,
         state: CoreState,
         settings: CoreSettings,
@@ -47,10 +50,12 @@ class Control:
         self._buffers = buffers
         self._cluster = cluster
         self._journal = journal
+        self._journal_retention_s = journal_retention_s
         self._epoch = epoch
         self._settings = settings
         self._outcomes: tuple[WriteOutcome, ...] = ()
         self._next_plan_unix_ns = now_unix_ns
+        self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
         self._worker = ThreadPoolExecutor(1, "control")
         self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
@@ -105,6 +110,13 @@ class Control:
         self.state, self.outputs, self._outcomes = state, outputs, ()
         for intent in outputs.intents:
             await self._write(intent, clock)
+        if now >= self._next_prune_unix_ns:
+            self._next_prune_unix_ns = now + int(PRUNE_PERIOD_S * 1e9)
+            horizon = now - int(self._journal_retention_s * 1e9)
+            await loop.run_in_executor(self._worker, lambda: self._prune(horizon))
+
+    def _prune(self, horizon_unix_ns: int) -> None:
+        self._journal.prune(before_unix_ns=horizon_unix_ns)
 
     async def _report(self) -> ClusterReport | None:
         if self._cluster is None:

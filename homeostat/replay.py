@@ -24,10 +24,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """How many ticks were replayed, and the first difference if there is one."""
+    """How many ticks were replayed, and the first difference if there is one.
+
+    `skipped_epochs`: those whose first ticks are no longer kept, so that nothing can be said.
+    """
 
     tick_count: int
     epoch_count: int
+    skipped_epochs: tuple[int, ...]
     difference: Difference | None
 
 
@@ -45,21 +49,30 @@ def replay(path: Path) -> Replayed:
 
 
 def _replay(journal: Journal) -> Replayed:
-    epochs: set[int] = set()
+    whole: dict[int, bool] = {}
     state, count = CoreState(), 0
     settings: CoreSettings | None = None
+    difference: Difference | None = None
     for recorded in journal.ticks():
-        if settings is None or recorded.epoch not in epochs:
-            epochs.add(recorded.epoch)
-            settings = from_json(CoreSettings, journal.settings_of(recorded.epoch))
-            memory = journal.memory(recorded.epoch)
-            state = CoreState(healing=recover(memory, epoch=recorded.epoch))
+        epoch = recorded.epoch
+        if epoch not in whole:
+            whole[epoch] = journal.is_whole(epoch)
+            settings = from_json(CoreSettings, journal.settings_of(epoch))
+            state = CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
+        if not whole[epoch]:
+            continue
+        assert settings is not None
         state, outputs = tick(state, recorded.inputs, settings)
         count += 1
         if outputs != recorded.outputs:
             difference = _difference(recorded, outputs)
-            return Replayed(tick_count=count, epoch_count=len(epochs), difference=difference)
-    return Replayed(tick_count=count, epoch_count=len(epochs), difference=None)
+            break
+    return Replayed(
+        tick_count=count,
+        epoch_count=sum(whole.values()),
+        skipped_epochs=tuple(epoch for epoch, is_whole in whole.items() if not is_whole),
+        difference=difference,
+    )
 
 
 def _difference(recorded: Tick, outputs: TickOutputs) -> Difference:

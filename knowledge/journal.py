@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS epochs (
     epoch INTEGER PRIMARY KEY, started_unix_ns INTEGER NOT NULL, settings TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS ticks (
-    seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERENCES epochs, now_unix_ns INTEGER NOT NULL,
+    seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERENCES epochs, tick INTEGER NOT NULL,
+    now_unix_ns INTEGER NOT NULL,
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
     instances BLOB NOT NULL, freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS writes (
 );
 """
 _TABLES: Final = ("operations", "services", "edges", "blame", "instances")
+_IDLE: Final = ('"intents":[]', '"verdicts":[]')
+"""What the outputs of a tick that did nothing contain."""
 _FORMAT: Final = 1
 
 
@@ -68,6 +71,7 @@ class Journal:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._tick_count = 0  # of the epoch that this connection began
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
@@ -116,12 +120,14 @@ class Journal:
 
     def append_tick(self, epoch: int, inputs: TickInputs, outputs: TickOutputs) -> None:
         """Append one tick; durable when it returns."""
+        self._tick_count += 1
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 14})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 15})",  # noqa: S608 - only our own marks
             (
                 epoch,
+                self._tick_count,
                 inputs.now_unix_ns,
                 inputs.is_planning_due,
                 inputs.tables.start_unix_ns,
@@ -141,12 +147,26 @@ class Journal:
             (outcome.intent_id, outcome.finished_unix_ns, to_json(outcome).decode()),
         )
 
+    def prune(self, *, before_unix_ns: int) -> int:
+        """Let old ticks go that did nothing; return how many. What was done is kept for good."""
+        return self._db.execute(
+            "DELETE FROM ticks WHERE now_unix_ns < ? AND outputs LIKE ? AND outputs LIKE ?",
+            (before_unix_ns, *(f"%{mark}%" for mark in _IDLE)),
+        ).rowcount
+
+    def is_whole(self, epoch: int) -> bool:
+        """Whether all ticks of an epoch are still there, so that it can be replayed."""
+        first, count, last = self._db.execute(
+            "SELECT min(tick), count(*), max(tick) FROM ticks WHERE epoch=?", (epoch,)
+        ).fetchone()
+        return bool(first is None or (first == 1 and count == last))
+
     def ticks(self) -> Iterator[Tick]:
         """Yield all ticks, oldest first."""
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
-            seq, epoch, now, due, start, end = row[:6]
-            blobs = dict(zip(_TABLES, row[6:11], strict=True))
-            freshness, cluster, outcomes, outputs = row[11:]
+            seq, epoch, _, now, due, start, end = row[:7]
+            blobs = dict(zip(_TABLES, row[7:12], strict=True))
+            freshness, cluster, outcomes, outputs = row[12:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,
@@ -168,7 +188,7 @@ class Journal:
         verdicts: list[Verdict] = []
         query = "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq"
         for (text,) in self._db.execute(query, (before_epoch,)):
-            if '"intents":[]' in text and '"verdicts":[]' in text:
+            if all(mark in text for mark in _IDLE):
                 continue  # most ticks do nothing; skip the cost of reading them
             outputs = from_json(TickOutputs, text)
             approved += outputs.approved

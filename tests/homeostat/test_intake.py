@@ -1,0 +1,139 @@
+"""The brain's end of the frames: kept once, refused whole, and no stranger brings it down."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from analysis.buffers import Buffers
+from homeostat.intake import Intake
+from knowledge.frames import FrameAnswer, FrameHead
+from knowledge.framing import Unpacker, pack
+from knowledge.schemas import LOGS
+
+
+def _body(rows: int = 2) -> bytes:
+    values: dict[str, list[Any]] = {
+        "time_unix_ns": [1] * rows,
+        "severity": [9] * rows,
+        **{name: [b""] * rows for name in ("body", "trace_id", "span_id")},
+        "attributes": [[]] * rows,
+    }
+    table = pa.table(
+        {f.name: pa.array(values.get(f.name, [""] * rows), f.type) for f in LOGS}, schema=LOGS
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, LOGS) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _head(sequence: int = 1, rows: int = 2) -> FrameHead:
+    return FrameHead(epoch="e", sequence=sequence, signal="logs", rows=rows)
+
+
+def _intake(bytes_max: int = 2**20) -> tuple[Intake, Buffers]:
+    buffers = Buffers(bytes_max=bytes_max, retention_s=60)
+    return Intake(buffers, lambda: (2, 0)), buffers
+
+
+def _take(intake: Intake, head: FrameHead, body: bytes) -> FrameAnswer:
+    return intake.take(head, memoryview(bytearray(body)))
+
+
+def test_a_frame_that_comes_twice_is_kept_once() -> None:
+    intake, buffers = _intake()
+    assert _take(intake, _head(), _body()).outcome == "kept"
+    assert _take(intake, _head(), _body()).outcome == "kept"
+    assert buffers.counts("logs").rows == 2
+
+
+def test_a_frame_that_was_refused_is_not_taken_for_kept_when_it_comes_again() -> None:
+    intake, buffers = _intake(bytes_max=1)
+    assert _take(intake, _head(), _body()).outcome == "full"
+    assert _take(intake, _head(), _body()).outcome == "full"
+    assert buffers.counts("logs").rows == 0
+
+
+def test_two_receivers_do_not_share_sequence_numbers() -> None:
+    intake, buffers = _intake()
+    _take(intake, _head(), _body())
+    other = FrameHead(epoch="other", sequence=1, signal="logs", rows=2)
+    assert _take(intake, other, _body()).outcome == "kept"
+    assert buffers.counts("logs").rows == 4
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", _body()[:100]])
+def test_a_broken_frame_is_answered_and_not_kept(body: bytes) -> None:
+    intake, buffers = _intake()
+    answer = _take(intake, _head(), body)
+    assert answer.outcome == "broken"
+    assert answer.reason
+    assert buffers.counts("logs").rows == 0
+
+
+def _converse(tmp_path: Path, talk: Callable[[Path], None]) -> Buffers:
+    """Serve on a real socket while `talk` runs in a thread."""
+    intake, buffers = _intake()
+    path = tmp_path / "frames.sock"
+
+    async def both() -> None:
+        server = asyncio.create_task(intake.serve(path))
+        while not path.exists():
+            await asyncio.sleep(0)
+        await asyncio.to_thread(talk, path)
+        assert not server.done()
+        server.cancel()
+
+    asyncio.run(both())
+    assert intake.counters.get("e", {}) in ({}, {"requests": 3})
+    return buffers
+
+
+def _connect(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(5)
+    while True:
+        try:
+            client.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):  # bound, not yet listening
+            continue
+        return client
+
+
+def test_frames_are_answered_in_order_and_heartbeats_are_not(tmp_path: Path) -> None:
+    def talk(path: Path) -> None:
+        with _connect(path) as client:
+            heartbeat = {"epoch": "e", "heartbeat": True, "counters": {"requests": 3}}
+            stream = pack(heartbeat)
+            for sequence in (1, 2):
+                stream += pack(_head(sequence).as_header(), len(_body())) + _body()
+            client.sendall(stream)
+            unpacker, answers = Unpacker(), []
+            while len(answers) < 2:
+                answers += list(unpacker.feed(client.recv(65536)))
+        found = [FrameAnswer.from_header(answer.header) for answer in answers]
+        assert [(a.sequence, a.outcome) for a in found] == [(1, "kept"), (2, "kept")]
+
+    assert _converse(tmp_path, talk).counts("logs").rows == 4
+
+
+@pytest.mark.parametrize(
+    "noise", [b"GET / HTTP/1.1\r\n\r\n", pack({"epoch": "e"}), pack(_head().as_header(), 9)]
+)
+def test_a_stranger_or_a_broken_connection_brings_nothing_down(
+    tmp_path: Path, noise: bytes
+) -> None:
+    def talk(path: Path) -> None:
+        with _connect(path) as client:
+            client.sendall(noise)
+            client.shutdown(socket.SHUT_WR)
+            with suppress(ConnectionResetError):  # closed with bytes of ours unread
+                assert client.recv(100) == b""
+
+    assert _converse(tmp_path, talk).counts("logs").rows == 0

@@ -1,0 +1,185 @@
+"""The surface: the promised JSON, and honest health."""
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from fastapi import FastAPI
+
+from knowledge.cluster import Restart, RollBackRelease, Scale
+from knowledge.identity import ServiceKey, WorkloadKey
+from knowledge.issues import Cause, Issue
+from knowledge.plans import Expectation, Fact, RecoveryPlan, Refused, Verdict
+from knowledge.schemas import SERVICES
+from knowledge.snapshot import StatusSnapshot, Treatment
+from knowledge.windows import Freshness, WindowTables
+from status.app import create_app
+from status.views import describe, view
+
+KEY = WorkloadKey(namespace="shop", kind="Deployment", name="back", uid="u")
+FRONT = ServiceKey(namespace="shop", name="front")
+
+
+def _services() -> pl.DataFrame:
+    row = dict.fromkeys(SERVICES.names, 1)
+    row |= {"namespace": "shop", "service": "front", "error_ratio": 0.5, "exemplars": ["aa"]}
+    floats = [f.name for f in SERVICES if str(f.type) == "double"]
+    return pl.DataFrame([row]).with_columns(pl.col(floats).cast(pl.Float64))
+
+
+@pytest.fixture
+def snapshot() -> StatusSnapshot:
+    issue = Issue(
+        id="issue-1",
+        kind="ServiceFailure",
+        state="firing",
+        severity="critical",
+        service=FRONT,
+        opened_unix_ns=1,
+        fired_unix_ns=2,
+        resolved_unix_ns=None,
+        healthy_since_unix_ns=None,
+        symptoms=(),
+        finding="cause",
+        causes=(
+            Cause(
+                service=ServiceKey(namespace="shop", name="back"),
+                workload=KEY,
+                kind="failing",
+                explains_ratio=0.9,
+                confidence=0.8,
+                arrival_ratio=None,
+                evidence=("90%",),
+            ),
+        ),
+    )
+    plan = RecoveryPlan(
+        id="plan-1",
+        issue_id="issue-1",
+        cause=FRONT,
+        change=Scale(target=KEY, replicas=4, replicas_before=2),
+        undo=Scale(target=KEY, replicas=2, replicas_before=4),
+        facts=(Fact(source="api", text="busy"),),
+        expected=Expectation(service=FRONT, text="well again", deadline_unix_ns=9),
+        created_unix_ns=3,
+        expires_unix_ns=4,
+    )
+    return StatusSnapshot(
+        version="0",
+        now_unix_ns=5,
+        mode="auto",
+        notes=("a note",),
+        halted=None,
+        is_warm=True,
+        freshness=(Freshness(signal="traces", age_s=None, rows=0),),
+        ingest=(),
+        receivers={},
+        tables=replace(WindowTables.empty(0, 15 * 10**9), services=_services()),
+        symptoms=(),
+        issues=(issue,),
+        treatments=(
+            Treatment(
+                issue_id="issue-1",
+                plan=plan,
+                guards=(),
+                refusals=(Refused(issue_id="issue-1", guard="mode", reason="observe"),),
+                verdict=Verdict(
+                    plan_id="plan-1",
+                    issue_id="issue-1",
+                    outcome="recovered",
+                    evidence=("well",),
+                    decided_unix_ns=8,
+                ),
+            ),
+        ),
+        actions=(),
+    )
+
+
+def _get(app: FastAPI, path: str) -> tuple[int, bytes]:
+    """One GET, straight through the ASGI interface."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "scheme": "http",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+    }
+    asyncio.run(app(scope, receive, send))
+    body = b"".join(part.get("body", b"") for part in sent)
+    return int(sent[0]["status"]), body
+
+
+def test_status_has_the_promised_shape(snapshot: StatusSnapshot) -> None:
+    code, body = _get(create_app(lambda: snapshot, version="0"), "/status")
+    status = json.loads(body)
+    assert code == 200
+    assert status["freshness"] == {"traces": {"age_s": None, "rows": 0}}
+    assert status["services"] == [
+        {
+            "namespace": "shop",
+            "service": "front",
+            "p50_ms": 1.0,
+            "p95_ms": 1.0,
+            "p99_ms": 1.0,
+            "error_ratio": 0.5,
+            "span_count": 1,
+            "window_s": 15.0,
+        }
+    ]
+    (issue,) = status["issues"]
+    assert issue["causes"][0]["workload"] == "Deployment shop/back"
+    assert issue["plan"]["actions"] == [
+        {
+            "kind": "scale",
+            "target": "Deployment shop/back",
+            "detail": "scale Deployment shop/back from 2 to 4",
+        }
+    ]
+    assert issue["plan"]["rollback"] == "scale Deployment shop/back from 4 to 2"
+    assert issue["refusals"] == ["mode: observe"]
+    assert issue["verdict"]["outcome"] == "recovered"
+    assert {"version", "now_unix_ns", "mode", "halted", "actions"} <= set(status)
+
+
+def test_an_untreated_issue_has_no_plan_and_no_verdict(snapshot: StatusSnapshot) -> None:
+    (issue,) = view(replace(snapshot, treatments=())).issues
+    assert (issue.plan, issue.refusals, issue.verdict) == (None, [], None)
+
+
+def test_ready_says_why_it_is_not(snapshot: StatusSnapshot) -> None:
+    halted = replace(snapshot, halted="ValueError: a bug")
+    assert _get(create_app(lambda: snapshot, version="0"), "/readyz") == (200, b"ok\n")
+    app = create_app(lambda: halted, version="0")
+    assert _get(app, "/readyz") == (503, b"halted: ValueError: a bug\n")
+    assert _get(app, "/livez") == (200, b"ok\n")
+    assert json.loads(_get(app, "/status")[1])["halted"] == "ValueError: a bug"
+
+
+def test_the_interface_describes_itself(snapshot: StatusSnapshot) -> None:
+    code, body = _get(create_app(lambda: snapshot, version="0"), "/openapi.json")
+    assert code == 200
+    assert {"/status", "/livez", "/readyz"} <= set(json.loads(body)["paths"])
+
+
+def test_changes_are_described_in_words() -> None:
+    assert describe(Restart(target=KEY)) == "restart the pods of Deployment shop/back"
+    back = RollBackRelease(target=KEY, revision=1, revision_before=2)
+    assert describe(back) == "put Deployment shop/back back from revision 2 to 1"
