@@ -59,7 +59,6 @@ class Brain:
         self.intake = Intake(
             self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
         )
-        self.snapshot = self._snapshot()
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
@@ -71,9 +70,9 @@ class Brain:
         if is_driven:
             self.clock.set(to_unix_ns)
         self._buffers.trim(to_unix_ns)
-        self.snapshot = self._snapshot()
 
-    def _snapshot(self) -> StatusSnapshot:
+    def snapshot(self) -> StatusSnapshot:
+        """All that is to be shown, as of now."""
         control, now = self.control, self.clock.now_unix_ns()
         mode = self._settings.healing.mode if self.cluster else "observe"
         return StatusSnapshot(
@@ -111,7 +110,7 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(lambda: brain.snapshot, version=VERSION)
+    app = create_app(brain.snapshot, version=VERSION)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
@@ -158,7 +157,7 @@ def run(settings: Settings) -> int:
     brain = Brain(settings, journal)
     address = ":".join(map(str, web.getsockname()[:2]))
     sys.stderr.write(f"brain listening status=http://{address} pid={os.getpid()}\n")
-    for note in brain.snapshot.notes:
+    for note in brain.snapshot().notes:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     try:

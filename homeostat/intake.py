@@ -80,8 +80,8 @@ class Intake:
                     header_bytes, body_bytes = parse_lengths(bytes(lengths))
                     header = parse_header(bytes(await _exactly(connection, header_bytes)))
                     body = await _exactly(connection, body_bytes)
-                    if counters := header.get("counters"):
-                        self.counters[str(header["epoch"])] = dict(counters)
+                    if "counters" in header:
+                        self.counters[str(header["epoch"])] = dict(header["counters"])
                     if header.get("heartbeat"):
                         continue
                     answer = self.take(FrameHead.from_header(header), body)

@@ -10,7 +10,10 @@ from status.views import StatusView, view
 
 
 def create_app(read: Callable[[], StatusSnapshot], *, version: str) -> FastAPI:
-    """Return the app; `read` hands out the latest snapshot and must not block."""
+    """Return the app; `read` hands out the latest snapshot and must not block.
+
+    All handlers run in the brain's own loop, between its steps: nothing changes while they read.
+    """
     app = FastAPI(
         title="Homeostat",
         version=version,
@@ -18,17 +21,17 @@ def create_app(read: Callable[[], StatusSnapshot], *, version: str) -> FastAPI:
     )
 
     @app.get("/status")
-    def status() -> StatusView:
+    async def status() -> StatusView:
         """Return all that is known: services, issues with causes and plans, actions."""
         return view(read())
 
     @app.get("/livez", response_class=PlainTextResponse)
-    def livez() -> str:
+    async def livez() -> str:
         """Answer while the process serves; nothing else is looked at."""
         return "ok\n"
 
     @app.get("/readyz", response_class=PlainTextResponse)
-    def readyz(response: Response) -> str:
+    async def readyz(response: Response) -> str:
         """Answer 503 while the control plane is halted: data still flows, actions do not."""
         halted = read().halted
         if halted is None:

@@ -205,9 +205,7 @@ def _plan(treatment: Treatment) -> PlanView | None:
     return PlanView(
         actions=[_change(plan.change)],
         expected=plan.expected.text,
-        rollback=describe(plan.undo)
-        if plan.undo
-        else "none: it completes by itself",
+        rollback=describe(plan.undo) if plan.undo else "none: it completes by itself",
         facts=[f"{fact.source}: {fact.text}" for fact in plan.facts],
         guards=[guard.guard for guard in treatment.guards],
     )

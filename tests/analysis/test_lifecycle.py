@@ -60,7 +60,8 @@ def test_what_our_own_change_was_expected_to_bring_does_not_fire() -> None:
 
 
 def test_a_resolved_issue_is_shown_for_a_while() -> None:
-    healths: list[Health] = ["unhealthy", *["healthy"] * 200]
+    well: list[Health] = ["healthy"] * 200
+    healths: list[Health] = ["unhealthy", *well]
     states = _states(healths)
     assert states[-1] == "gone"
     assert states[100] == "resolved"

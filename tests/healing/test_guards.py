@@ -142,7 +142,10 @@ def test_evidence_needs_telemetry_and_what_no_sender_can_forge(
 
 def test_a_roll_back_needs_more_than_the_rollout_itself(world: Any) -> None:
     change = RollBackRelease(target=TARGET, revision=1, revision_before=2)
-    facts = (Fact(source="telemetry", text="worse"), Fact(source="api", text="a new release"))
+    facts: tuple[Fact, ...] = (
+        Fact(source="telemetry", text="worse"),
+        Fact(source="api", text="a new release"),
+    )
     assert _refusal(world.asked(change=change, facts=facts)) == "hard evidence"
     facts = (*facts, Fact(source="probe", text="it fails"))
     assert _refusal(world.asked(change=change, facts=facts)) == "approved"

@@ -10,6 +10,7 @@ from analysis.buffers import Buffers
 from analysis.settings import AnalysisSettings
 from healing.settings import HealingSettings
 from homeostat import control as control_module
+from homeostat import core
 from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
 from homeostat.replay import replay
@@ -112,7 +113,7 @@ def _wanting(monkeypatch: pytest.MonkeyPatch, *, allowed: bool) -> None:
             verdicts=(),
         )
 
-    real = control_module.tick
+    real = core.tick
     monkeypatch.setattr(control_module, "tick", tick)
     if allowed:
         monkeypatch.setattr(control_module, "recheck", lambda *_: None)
@@ -164,7 +165,6 @@ def test_a_bug_halts_actions_while_windows_go_on(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.tick()
-    good = control_module.tick
 
     def buggy(*_: Any) -> Any:
         raise ZeroDivisionError("a bug")
@@ -172,7 +172,7 @@ def test_a_bug_halts_actions_while_windows_go_on(
     monkeypatch.setattr(control_module, "tick", buggy)
     house.tick()
     assert house.control.halted == "ZeroDivisionError: a bug"
-    monkeypatch.setattr(control_module, "tick", good)
+    monkeypatch.setattr(control_module, "tick", core.tick)
     end = house.control.tables.end_unix_ns
     house.tick()
     assert house.control.tables.end_unix_ns == end + 5 * SECOND_NS

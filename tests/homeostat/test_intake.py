@@ -13,7 +13,7 @@ import pytest
 from analysis.buffers import Buffers
 from homeostat.intake import Intake
 from knowledge.frames import FrameAnswer, FrameHead
-from knowledge.framing import Unpacker, pack
+from knowledge.framing import Message, Unpacker, pack
 from knowledge.schemas import LOGS
 
 
@@ -114,7 +114,8 @@ def test_frames_are_answered_in_order_and_heartbeats_are_not(tmp_path: Path) -> 
             for sequence in (1, 2):
                 stream += pack(_head(sequence).as_header(), len(_body())) + _body()
             client.sendall(stream)
-            unpacker, answers = Unpacker(), []
+            unpacker = Unpacker()
+            answers: list[Message] = []
             while len(answers) < 2:
                 answers += list(unpacker.feed(client.recv(65536)))
         found = [FrameAnswer.from_header(answer.header) for answer in answers]

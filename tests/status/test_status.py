@@ -24,7 +24,7 @@ FRONT = ServiceKey(namespace="shop", name="front")
 
 
 def _services() -> pl.DataFrame:
-    row = dict.fromkeys(SERVICES.names, 1)
+    row: dict[str, Any] = dict.fromkeys(SERVICES.names, 1)
     row |= {"namespace": "shop", "service": "front", "error_ratio": 0.5, "exemplars": ["aa"]}
     floats = [f.name for f in SERVICES if str(f.type) == "double"]
     return pl.DataFrame([row]).with_columns(pl.col(floats).cast(pl.Float64))

@@ -1,0 +1,76 @@
+"""Outcomes as gRPC answers: the one place where a refusal becomes a status.
+
+What may be tried again is UNAVAILABLE with RetryInfo, in both encodings that exporters read: Go and
+the Collector look into `grpc-status-details-bin`, Python into `google.rpc.retryinfo-bin`.
+Source: OTLP 1.11, docs/specification.md, "OTLP/gRPC Throttling" and "Partial Success".
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from receiver.projection.common_pb2 import ExportResponse, PartialSuccess
+from receiver.refusal import Reason, Refusal
+from receiver.settings import ReceiverSettings
+
+_CODES: Final[dict[Reason, Any]] = {
+    "overloaded": grpc.StatusCode.UNAVAILABLE,
+    "brain_absent": grpc.StatusCode.UNAVAILABLE,
+    "brain_full": grpc.StatusCode.UNAVAILABLE,
+    "handover_timeout": grpc.StatusCode.UNAVAILABLE,
+    "malformed": grpc.StatusCode.INVALID_ARGUMENT,
+    "too_many_items": grpc.StatusCode.INVALID_ARGUMENT,
+    "broken": grpc.StatusCode.INTERNAL,
+}
+_MESSAGE_CHARACTERS_MAX: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A gRPC status and its trailers."""
+
+    code: Any
+    message: str
+    trailers: tuple[tuple[str, bytes], ...] = ()
+
+
+def refused(refusal: Refusal, settings: ReceiverSettings) -> Answer:
+    """Return the answer to a refused request."""
+    code = _CODES[refusal.reason]
+    message = refusal.message[:_MESSAGE_CHARACTERS_MAX]
+    if code is not grpc.StatusCode.UNAVAILABLE:
+        return Answer(code=code, message=message)
+    retry = RetryInfo(retry_delay=_retry_delay(settings))
+    detail = AnyMessage()
+    detail.Pack(retry)
+    status = Status(code=code.value[0], message=message, details=[detail])
+    trailers = (
+        ("grpc-status-details-bin", status.SerializeToString()),
+        ("google.rpc.retryinfo-bin", retry.SerializeToString()),
+    )
+    return Answer(code=code, message=message, trailers=trailers)
+
+
+def accepted(rejected: Mapping[str, int]) -> bytes:
+    """Return the serialized response; empty when all was kept."""
+    if not rejected:
+        return b""
+    reasons = ", ".join(f"{count} with {reason}" for reason, count in sorted(rejected.items()))
+    partial = PartialSuccess(rejected=sum(rejected.values()), error_message=f"rejected {reasons}")
+    return ExportResponse(partial_success=partial).SerializeToString()
+
+
+def _retry_delay(settings: ReceiverSettings) -> Duration:
+    """Spread the advised delays, so that those refused together do not come back together."""
+    spread_s = settings.retry_delay_max_s - settings.retry_delay_min_s
+    share = time.monotonic_ns() // 1000 % 1000 / 1000
+    delay = Duration()
+    delay.FromMilliseconds(round(1e3 * (settings.retry_delay_min_s + share * spread_s)))
+    return delay

@@ -1,0 +1,83 @@
+"""The labels of a resource: whose rows these are.
+
+There are few resources beside their spans, and the same ones come again with each request: they are
+read one by one, and remembered.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import pyarrow as pa
+from google.protobuf.message import DecodeError
+
+from receiver.projection.common_pb2 import KeyValue
+from receiver.semconv import RESOURCE_MEANINGS
+
+Labels = tuple[str, ...]
+"""One text per meaning, in the order of RESOURCE_MEANINGS; empty where it is not known."""
+
+_REMEMBERED: Final = 4096
+_REMEMBERED_BYTES_MAX: Final = 4096
+"""Bounds of the memory: a resource has some 500 bytes, a larger one is read anew each time."""
+
+ATTRIBUTES_MAX: Final = 1_000_000
+"""Resource attributes to read in one batch, about a second's worth; an honest batch has some ten
+thousand."""
+
+_RANKS: Final = {
+    key.encode(): (column, rank)
+    for column, meaning in enumerate(RESOURCE_MEANINGS)
+    for rank, key in enumerate(meaning.keys)
+}
+_WORST_RANK: Final = max(rank for _, rank in _RANKS.values()) + 1
+
+
+def resource_columns(
+    attributes: pa.ListArray, resource_of: pa.Int64Array
+) -> dict[str, pa.DictionaryArray]:
+    """Return a LABEL column per meaning, as long as `resource_of`.
+
+    `attributes`: per resource its `KeyValue` bytes; `resource_of`: per row its resource.
+
+    Raises:
+        ValueError: there are too many attributes to read.
+    """
+    if len(attributes.values) > ATTRIBUTES_MAX:
+        raise ValueError(f"more than {ATTRIBUTES_MAX} attributes of resources")
+    labels = [_labels(tuple(raw)) for raw in attributes.to_pylist()]
+    columns = {}
+    for index, meaning in enumerate(RESOURCE_MEANINGS):
+        words: dict[str, int] = {}
+        numbers = [words.setdefault(label[index], len(words)) for label in labels]
+        columns[meaning.column] = pa.DictionaryArray.from_arrays(
+            pa.array(numbers, pa.int32()).take(resource_of), pa.array(list(words), pa.string())
+        )
+    return columns
+
+
+def _labels(attributes: tuple[bytes, ...]) -> Labels:
+    if sum(map(len, attributes)) > _REMEMBERED_BYTES_MAX:
+        return read_labels(attributes)
+    return _remembered_labels(attributes)
+
+
+def read_labels(attributes: tuple[bytes, ...]) -> Labels:
+    """Read the labels of one resource; an attribute that is not a KeyValue says nothing."""
+    labels = [""] * len(RESOURCE_MEANINGS)
+    ranks = [_WORST_RANK] * len(RESOURCE_MEANINGS)
+    for raw in attributes:
+        try:
+            attribute = KeyValue.FromString(raw)
+        except DecodeError:
+            continue
+        column, rank = _RANKS.get(attribute.key, (0, _WORST_RANK))
+        if rank >= ranks[column]:
+            continue
+        value = RESOURCE_MEANINGS[column].read(attribute.value)
+        if value is not None:
+            labels[column] = str(value)
+            ranks[column] = rank
+    return tuple(labels)
+
+
+_remembered_labels = lru_cache(maxsize=_REMEMBERED)(read_labels)

@@ -1,0 +1,66 @@
+"""Decoded log requests to rows of knowledge.schemas.LOGS."""
+
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from knowledge.schemas import LOGS
+from receiver.flat import Rows, flatten, keep_usable, only_ids, text, times, within
+
+_SEVERITY_MAX: Final = 24
+_SEVERITIES: Final = {
+    "TRACE": 1,
+    "DEBUG": 5,
+    "INFO": 9,
+    "INFORMATION": 9,
+    "NOTICE": 10,
+    "WARN": 13,
+    "WARNING": 13,
+    "ERROR": 17,
+    "CRITICAL": 18,
+    "FATAL": 21,
+    "EMERGENCY": 21,
+}
+"""What the usual words mean in OTLP's numbers, for senders that give the word only."""
+
+_WORD_BYTES_MAX: Final = 16
+"""No word of the list is longer; a hostile text is not worth decoding."""
+
+
+def log_rows(decoded: pa.RecordBatch) -> Rows:
+    """Return the log records of `decoded`, one row of it a request."""
+    flat = flatten(decoded.column("resource_logs"), "scope_logs", "log_records")
+    records = flat.items
+    happened = times(records.field("time_unix_nano"))
+    observed = times(records.field("observed_time_unix_nano"))
+    time = pc.if_else(pc.equal(happened, 0), observed, happened)
+    columns = {
+        "time_unix_ns": time,
+        "severity": _severity(records),
+        "event_name": text(records.field("event_name")),
+        "body": records.field("body"),
+        "trace_id": only_ids(records.field("trace_id"), 16),
+        "span_id": only_ids(records.field("span_id"), 8),
+        **flat.labels(),
+        "attributes": records.field("attributes"),
+    }
+    tests = (("no time", pc.greater(time, 0)),)
+    batch, rejected = keep_usable(columns, LOGS, flat, tests, len(decoded))
+    return Rows(batch=batch, rejected=rejected, repaired={})
+
+
+def _severity(records: pa.StructArray) -> pa.UInt8Array:
+    """Return the severity's number, from its word where no number is given."""
+    numbers = within(records.field("severity_number"), _SEVERITY_MAX)
+    unset = pc.equal(numbers, 0)
+    if not unset.true_count:
+        return numbers
+    words = records.field("severity_text").dictionary_encode()
+    meant = [
+        _SEVERITIES.get(word.decode("utf-8", "replace").upper(), 0)
+        if len(word) <= _WORD_BYTES_MAX
+        else 0
+        for word in words.dictionary.to_pylist()
+    ]
+    return pc.if_else(unset, pa.array(meant, pa.uint8()).take(words.indices), numbers)

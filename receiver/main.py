@@ -1,0 +1,78 @@
+"""The receiver process: from its settings to its exit code."""
+
+import signal
+import sys
+import threading
+import uuid
+
+import pyarrow as pa
+
+from receiver.counters import Counters
+from receiver.grpc_server import GrpcServer, ListenError
+from receiver.handover import Handover
+from receiver.memory import keep_large_buffers
+from receiver.pipeline import Pipeline
+from receiver.settings import ReceiverSettings
+
+
+class Receiver:
+    """One running receiver: server, pipeline and the way to the brain."""
+
+    def __init__(self, settings: ReceiverSettings) -> None:
+        """Bind the address; raises ListenError."""
+        self._settings = settings
+        self.epoch = uuid.uuid4().hex
+        self.counters = Counters()
+        self._handover = Handover(
+            path=settings.brain_socket,
+            epoch=self.epoch,
+            counters=self.counters,
+            inflight_max=settings.frames_inflight_max,
+            timeout_s=settings.handover_timeout_s,
+        )
+        self._pipeline = Pipeline(settings, self._handover, self.counters)
+        self._server = GrpcServer(settings, self._pipeline)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, host:port."""
+        return self._server.address
+
+    @property
+    def connected(self) -> bool:
+        """Whether the brain is there."""
+        return self._handover.connected
+
+    def start(self) -> None:
+        """Serve; returns at once."""
+        self._handover.start()
+        self._pipeline.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """Take no new request, finish those in flight within the deadline, then let go."""
+        self._server.stop(self._settings.stop_deadline_s)
+        self._pipeline.stop()
+        self._handover.close()
+
+
+def run(settings: ReceiverSettings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    keep_large_buffers()
+    pa.set_cpu_count(1)  # this process is one core's worth, more of them share the port
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        receiver = Receiver(settings)
+    except ListenError as error:
+        sys.stderr.write(
+            f"{error}: another process may hold it; stop that one or set receiver.grpc.listen\n"
+        )
+        return 1
+    receiver.start()
+    sys.stderr.write(f"receiver listening grpc={receiver.address} epoch={receiver.epoch}\n")
+    sys.stderr.flush()
+    stop.wait()
+    receiver.stop()
+    return 0

@@ -1,0 +1,88 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TracesOutline(_message.Message):
+    __slots__ = ("resource_spans",)
+    class Resources(_message.Message):
+        __slots__ = ("resource", "scope_spans")
+        RESOURCE_FIELD_NUMBER: _ClassVar[int]
+        SCOPE_SPANS_FIELD_NUMBER: _ClassVar[int]
+        resource: Leaf
+        scope_spans: _containers.RepeatedCompositeFieldContainer[TracesOutline.Scope]
+        def __init__(self, resource: _Optional[_Union[Leaf, _Mapping]] = ..., scope_spans: _Optional[_Iterable[_Union[TracesOutline.Scope, _Mapping]]] = ...) -> None: ...
+    class Scope(_message.Message):
+        __slots__ = ("spans",)
+        SPANS_FIELD_NUMBER: _ClassVar[int]
+        spans: _containers.RepeatedCompositeFieldContainer[TracesOutline.Item]
+        def __init__(self, spans: _Optional[_Iterable[_Union[TracesOutline.Item, _Mapping]]] = ...) -> None: ...
+    class Item(_message.Message):
+        __slots__ = ("status",)
+        STATUS_FIELD_NUMBER: _ClassVar[int]
+        status: Leaf
+        def __init__(self, status: _Optional[_Union[Leaf, _Mapping]] = ...) -> None: ...
+    RESOURCE_SPANS_FIELD_NUMBER: _ClassVar[int]
+    resource_spans: _containers.RepeatedCompositeFieldContainer[TracesOutline.Resources]
+    def __init__(self, resource_spans: _Optional[_Iterable[_Union[TracesOutline.Resources, _Mapping]]] = ...) -> None: ...
+
+class MetricsOutline(_message.Message):
+    __slots__ = ("resource_metrics",)
+    class Resources(_message.Message):
+        __slots__ = ("resource", "scope_metrics")
+        RESOURCE_FIELD_NUMBER: _ClassVar[int]
+        SCOPE_METRICS_FIELD_NUMBER: _ClassVar[int]
+        resource: Leaf
+        scope_metrics: _containers.RepeatedCompositeFieldContainer[MetricsOutline.Scope]
+        def __init__(self, resource: _Optional[_Union[Leaf, _Mapping]] = ..., scope_metrics: _Optional[_Iterable[_Union[MetricsOutline.Scope, _Mapping]]] = ...) -> None: ...
+    class Scope(_message.Message):
+        __slots__ = ("metrics",)
+        METRICS_FIELD_NUMBER: _ClassVar[int]
+        metrics: _containers.RepeatedCompositeFieldContainer[MetricsOutline.Item]
+        def __init__(self, metrics: _Optional[_Iterable[_Union[MetricsOutline.Item, _Mapping]]] = ...) -> None: ...
+    class Item(_message.Message):
+        __slots__ = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+        GAUGE_FIELD_NUMBER: _ClassVar[int]
+        SUM_FIELD_NUMBER: _ClassVar[int]
+        HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+        EXPONENTIAL_HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+        SUMMARY_FIELD_NUMBER: _ClassVar[int]
+        gauge: MetricsOutline.Points
+        sum: MetricsOutline.Points
+        histogram: MetricsOutline.Points
+        exponential_histogram: MetricsOutline.Points
+        summary: MetricsOutline.Points
+        def __init__(self, gauge: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., sum: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., exponential_histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., summary: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ...) -> None: ...
+    class Points(_message.Message):
+        __slots__ = ("data_points",)
+        DATA_POINTS_FIELD_NUMBER: _ClassVar[int]
+        data_points: _containers.RepeatedCompositeFieldContainer[Leaf]
+        def __init__(self, data_points: _Optional[_Iterable[_Union[Leaf, _Mapping]]] = ...) -> None: ...
+    RESOURCE_METRICS_FIELD_NUMBER: _ClassVar[int]
+    resource_metrics: _containers.RepeatedCompositeFieldContainer[MetricsOutline.Resources]
+    def __init__(self, resource_metrics: _Optional[_Iterable[_Union[MetricsOutline.Resources, _Mapping]]] = ...) -> None: ...
+
+class LogsOutline(_message.Message):
+    __slots__ = ("resource_logs",)
+    class Resources(_message.Message):
+        __slots__ = ("resource", "scope_logs")
+        RESOURCE_FIELD_NUMBER: _ClassVar[int]
+        SCOPE_LOGS_FIELD_NUMBER: _ClassVar[int]
+        resource: Leaf
+        scope_logs: _containers.RepeatedCompositeFieldContainer[LogsOutline.Scope]
+        def __init__(self, resource: _Optional[_Union[Leaf, _Mapping]] = ..., scope_logs: _Optional[_Iterable[_Union[LogsOutline.Scope, _Mapping]]] = ...) -> None: ...
+    class Scope(_message.Message):
+        __slots__ = ("log_records",)
+        LOG_RECORDS_FIELD_NUMBER: _ClassVar[int]
+        log_records: _containers.RepeatedCompositeFieldContainer[Leaf]
+        def __init__(self, log_records: _Optional[_Iterable[_Union[Leaf, _Mapping]]] = ...) -> None: ...
+    RESOURCE_LOGS_FIELD_NUMBER: _ClassVar[int]
+    resource_logs: _containers.RepeatedCompositeFieldContainer[LogsOutline.Resources]
+    def __init__(self, resource_logs: _Optional[_Iterable[_Union[LogsOutline.Resources, _Mapping]]] = ...) -> None: ...
+
+class Leaf(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -1,0 +1,27 @@
+"""Why a request is refused: a value, until one place turns it into a protocol's answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Reason = Literal[
+    "overloaded",
+    "brain_absent",
+    "brain_full",
+    "handover_timeout",
+    "malformed",
+    "too_many_items",
+    "broken",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """`reason` is counted and decides the answer's code; `message` is for the sender's log.
+
+    overloaded, brain_absent, brain_full, handover_timeout: not now, try again.
+    malformed, too_many_items: the request is at fault, trying again is no use.
+    broken: a bug of ours.
+    """
+
+    reason: Reason
+    message: str

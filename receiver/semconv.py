@@ -1,0 +1,127 @@
+"""Which attributes the analysis needs, under their old and new names, and what their values mean.
+
+Everything else that a sender attaches stays opaque. A `Meaning` is one column: its keys in the
+order in which they are believed, and how a value is read.
+Source: OpenTelemetry semantic conventions 1.44 and their migration notes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from receiver.projection.common_pb2 import AnyValue
+
+GRPC_CODES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+GRPC_SERVER_FAULTS: Final = (
+    "UNKNOWN",
+    "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+)
+"""The codes that are the server's fault; the others are the caller's."""
+
+_GRPC_NUMBERS: Final = {name: number for number, name in enumerate(GRPC_CODES)} | {"CANCELED": 1}
+_HTTP_STATUSES: Final = range(100, 600)
+
+
+def read_text(value: AnyValue) -> str | None:
+    """Return a scalar as text; None for what is empty, nested or not text at all."""
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value.decode("utf-8", "replace") or None
+        case "int_value":
+            return str(value.int_value)
+        case "double_value":
+            return f"{value.double_value:g}"
+        case "bool_value":
+            return str(value.bool_value).lower()
+        case _:
+            return None
+
+
+def _read_number(value: AnyValue) -> int | None:
+    if value.WhichOneof("value") == "int_value":
+        return value.int_value
+    text = value.string_value
+    return int(text) if text.isdigit() and len(text) <= len("599") else None
+
+
+def read_http_status(value: AnyValue) -> int | None:
+    """Return an HTTP status; some senders write it as a string."""
+    number = _read_number(value)
+    return number if number in _HTTP_STATUSES else None
+
+
+def read_grpc_code(value: AnyValue) -> int | None:
+    """Return a gRPC code from its number or its name (Connect writes the names in lower case)."""
+    number = _read_number(value)
+    if number is not None:
+        return number if number < len(GRPC_CODES) and number >= 0 else None
+    return _GRPC_NUMBERS.get(value.string_value.decode("utf-8", "replace").upper())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """One column that attributes give: `keys` in falling rank, the first one present wins."""
+
+    column: str
+    type: pa.DataType
+    keys: tuple[str, ...]
+    read: Callable[[AnyValue], str | int | None]
+
+
+SPAN_MEANINGS: Final = (
+    Meaning(
+        column="http_status",
+        type=pa.int16(),
+        keys=("http.response.status_code", "http.status_code"),
+        read=read_http_status,
+    ),
+    Meaning(
+        column="grpc_code",
+        type=pa.int16(),
+        keys=("rpc.response.status_code", "rpc.status_code", "rpc.grpc.status_code"),
+        read=read_grpc_code,
+    ),
+    Meaning(
+        column="peer",
+        type=pa.string(),
+        keys=("service.peer.name", "peer.service", "server.address", "net.peer.name"),
+        read=read_text,
+    ),
+)
+
+
+def _label(column: str, *keys: str) -> Meaning:
+    return Meaning(column=column, type=pa.string(), keys=keys, read=read_text)
+
+
+RESOURCE_MEANINGS: Final = (
+    _label("namespace", "service.namespace", "k8s.namespace.name"),
+    _label("service", "service.name"),
+    _label("version", "service.version"),
+    _label("pod", "k8s.pod.name"),
+    _label("pod_uid", "k8s.pod.uid"),
+)

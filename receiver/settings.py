@@ -1,0 +1,55 @@
+"""What a receiver can be told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverSettings:
+    """The settings of one receiver process; sizes are of the inflated request."""
+
+    brain_socket: str
+    """Path of the Unix socket on which the brain listens."""
+
+    grpc_listen: str = "127.0.0.1:4317"
+    """Address of OTLP/gRPC; port 0 picks a free one. Loopback, as the Collector does: exposing it
+    is a decision of the operator."""
+
+    max_message_bytes: int = 64 * 2**20
+    """Largest request, also after inflating; what OTLP 1.11 recommends."""
+
+    items_per_request_max: int = 200_000
+    """Spans, points or records of one request. Bounds what a few kB of empty items can cost; the
+    Collector's default batch has 8,192."""
+
+    inflight_bytes_max: int = 256 * 2**20
+    """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the
+    largest, or 70 of the Collector's usual batches."""
+
+    batch_ms: float = 5.0
+    """How long the first request of a batch waits for company, in milliseconds. Costs a lone sender
+    that much latency, and saves a busy one the fixed cost of decoding (about 0.1 ms a call)."""
+
+    batch_bytes: int = 8 * 2**20
+    """Decode at once when so many bytes are gathered: more does not get cheaper per span, and holds
+    the interpreter longer."""
+
+    frames_inflight_max: int = 8
+    """Frames that may wait for the brain's answer: enough to keep both sides busy."""
+
+    handover_timeout_s: float = 8.0
+    """How long a request may wait for the brain, in seconds. Below the 10 s after which exporters
+    give up, so that the sender hears UNAVAILABLE and tries again."""
+
+    retry_delay_min_s: float = 1.0
+    """Shortest advised delay of a retryable refusal, in seconds."""
+
+    retry_delay_max_s: float = 2.0
+    """Longest advised delay, in seconds: SDKs drop what they may not retry within their 10 s."""
+
+    workers: int = 64
+    """Requests that may wait for their answer at the same time; as many threads again answer the
+    refusals."""
+
+    stop_deadline_s: float = 10.0
+    """How long a stop waits for the requests in flight, in seconds; more than the hand-over may
+    take, less than the 30 s of Kubernetes."""
