@@ -26,13 +26,15 @@ _LINKED: Final = [
 class Pane:
     """What [start, end) of event time yields.
 
-    visits: one row per request served that ended in the pane, with `duration_ms`. linked: those of
+    visits: one row per request served that ended in the pane, with `duration_ms`; those that came
+    more than once are `duplicate_count`. linked: those of
     the traces that were linked, with what only linking tells, and their `weight`. calls: one row
     per linked call that ended in the pane. descent: weighed sums over the entry requests.
     """
 
     start_unix_ns: int
     end_unix_ns: int
+    duplicate_count: int
     visits: pl.DataFrame
     linked: pl.DataFrame
     calls: pl.DataFrame
@@ -51,21 +53,28 @@ def build_pane(
         sample = spans.filter(pl.col("trace_id").hash() % _SHARES < shares)
     linked = link(sample)
     visits = linked.visits.filter(in_pane)
+    served = spans.filter(in_pane, pl.col("kind").is_in(VISIT_KINDS))
+    distinct = _distinct(served)
     return Pane(
         start_unix_ns=start_unix_ns,
         end_unix_ns=end_unix_ns,
-        visits=_visits(spans.filter(in_pane)),
+        duplicate_count=served.height - distinct.height,
+        visits=_visits(distinct),
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
         calls=_calls(linked, in_pane, weight),
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
     )
 
 
-def _visits(spans: pl.DataFrame) -> pl.DataFrame:
+def _distinct(served: pl.DataFrame) -> pl.DataFrame:
+    """Each request once: a sender whose answer was lost sends the same spans again."""
+    keys = served.select(key=pl.col("trace_id").hash() ^ pl.col("span_id").hash())["key"]
+    return served if keys.n_unique() == served.height else served.filter(keys.is_first_distinct())
+
+
+def _visits(served: pl.DataFrame) -> pl.DataFrame:
     duration_ns = (pl.col("end_unix_ns") - pl.col("start_unix_ns")).clip(0)
-    return spans.filter(pl.col("kind").is_in(VISIT_KINDS)).select(
-        *_EXACT, duration_ms=duration_ns / 1e6
-    )
+    return served.select(*_EXACT, duration_ms=duration_ns / 1e6)
 
 
 def _calls(linked: Linked, in_pane: pl.Expr, weight: float) -> pl.DataFrame:

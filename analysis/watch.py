@@ -14,10 +14,14 @@ from knowledge.windows import WindowTables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """The panes of the present window; `next_unix_ns` is where the next pane begins."""
+    """The panes of the present window; `next_unix_ns` is where the next pane begins.
+
+    `duplicate_count`: requests that came again and were left out, since the start.
+    """
 
     next_unix_ns: int
     panes: tuple[Pane, ...] = ()
+    duplicate_count: int = 0
 
 
 def begin(*, now_unix_ns: int, settings: AnalysisSettings) -> Watch:
@@ -56,7 +60,7 @@ def look(
     """Build the panes of `slices` and return the window that the last of them ends."""
     pane_ns, window_ns = int(settings.pane_s * 1e9), int(settings.window_s * 1e9)
     panes = watch.panes
-    end = watch.next_unix_ns
+    end, duplicates = watch.next_unix_ns, watch.duplicate_count
     for part in slices:
         end = part.end_unix_ns
         pane = build_pane(
@@ -66,6 +70,7 @@ def look(
             linked_span_count_max=settings.linked_span_count_max,
         )
         panes = (*panes, pane)
+        duplicates += pane.duplicate_count
     panes = tuple(pane for pane in panes if pane.start_unix_ns >= end - window_ns)
     tables = combine(panes, start_unix_ns=end - window_ns, end_unix_ns=end)
-    return Watch(next_unix_ns=end, panes=panes), tables
+    return Watch(next_unix_ns=end, panes=panes, duplicate_count=duplicates), tables

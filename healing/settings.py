@@ -103,6 +103,10 @@ class HealingSettings:
     def __post_init__(self) -> None:
         require_positive(self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s"}))
 
+    def widest_mode(self) -> Mode:
+        """The most that may happen anywhere."""
+        return max((self.mode, *self.namespaces.values()), key=_RANK.__getitem__)
+
     def mode_for(self, namespace: str, kind: ActionKind) -> Mode:
         """The mode that holds for one kind of action in one namespace."""
         by_place = self.namespaces.get(namespace, self.mode)

@@ -86,6 +86,11 @@ def recheck(
     return answer if isinstance(answer, Refused) else None
 
 
+def _intent_id(state: HealingState, count: int, situation: Situation) -> str:
+    """An id that no other intent ever has, not even one of a journal that was since lost."""
+    return f"act-{situation.now_unix_ns // 10**6}-{state.epoch}-{count}"
+
+
 def _asked(
     state: HealingState,
     plan: RecoveryPlan,
@@ -153,7 +158,7 @@ def _concluded(
     undo = undo_intent(
         execution,
         situation.cluster,
-        intent_id=f"act-{state.epoch}-{count}",
+        intent_id=_intent_id(state, count, situation),
         epoch=state.epoch,
         now_unix_ns=situation.now_unix_ns,
     )
@@ -216,7 +221,7 @@ def _begun(
     intent = first_intent(
         approved,
         situation.cluster,
-        intent_id=f"act-{state.epoch}-{count}",
+        intent_id=_intent_id(state, count, situation),
         epoch=state.epoch,
         now_unix_ns=situation.now_unix_ns,
     )

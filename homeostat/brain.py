@@ -74,7 +74,7 @@ class Brain:
     def snapshot(self) -> StatusSnapshot:
         """All that is to be shown, as of now."""
         control, now = self.control, self.clock.now_unix_ns()
-        mode = self._settings.healing.mode if self.cluster else "observe"
+        mode = self._settings.healing.widest_mode() if self.cluster else "observe"
         return StatusSnapshot(
             version=VERSION,
             now_unix_ns=now,
@@ -85,7 +85,7 @@ class Brain:
             halted=control.halted,
             is_warm=bool(control.state.situation and control.state.situation.is_warm),
             freshness=self._buffers.freshness(now),
-            ingest=publish.ingest_of(self._buffers),
+            ingest=publish.ingest_of(self._buffers, duplicate_count=control.duplicate_count()),
             receivers=dict(self.intake.counters),
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
@@ -138,6 +138,7 @@ async def _time(brain: Brain, settings: Settings) -> None:
 
 def run(settings: Settings) -> int:
     """Run the brain until it is told to stop; return the exit code."""
+    os.umask(0o077)  # sockets and journal are our user's alone
     host, _, port = settings.status.listen.rpartition(":")
     web = socket.socket()
     web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -73,6 +73,10 @@ class Control:
         """Rows before this come too late for their window."""
         return self._watch.next_unix_ns
 
+    def duplicate_count(self) -> int:
+        """Requests that came more than once, since the start."""
+        return self._watch.duplicate_count
+
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
         loop = asyncio.get_running_loop()

@@ -29,7 +29,7 @@ def treatments_of(healing: HealingState, outputs: TickOutputs | None) -> tuple[T
     )
 
 
-def ingest_of(buffers: Buffers) -> tuple[IngestCounts, ...]:
+def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, ...]:
     """What became of the rows of each signal."""
     result = []
     for signal in SIGNALS:
@@ -39,6 +39,7 @@ def ingest_of(buffers: Buffers) -> tuple[IngestCounts, ...]:
                 signal=signal,
                 rows=counts.rows,
                 late_rows=counts.late_rows,
+                duplicate_rows=duplicate_count if signal == "traces" else 0,
                 future_rows=counts.future_rows,
                 dropped_attribute_rows=counts.dropped_attribute_rows,
                 refused_frames=counts.refused_frames,

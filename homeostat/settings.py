@@ -5,6 +5,7 @@ checked before any socket opens; what is wrong is named with its key, its value 
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -17,6 +18,11 @@ from receiver.settings import ReceiverSettings
 
 ENV_PREFIX: Final = "HOMEOSTAT_"
 PORT_MAX: Final = 65535
+SERVICE_LINK: Final = re.compile(
+    r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
+)
+"""What Kubernetes puts into each container for a Service that is called homeostat: not for us.
+https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
 
 
 class SettingsError(Exception):
@@ -143,9 +149,10 @@ def load(path: Path | None, environ: dict[str, str] | None = None) -> Settings:
 def overlay(tree: dict[str, Any], environ: dict[str, str]) -> None:
     """Put `HOMEOSTAT_SECTION__KEY` variables into `tree`; values are read as YAML."""
     for name, text in sorted(environ.items()):
-        if not name.startswith(ENV_PREFIX):
+        own = name.removeprefix(ENV_PREFIX)
+        if own == name or SERVICE_LINK.fullmatch(own):
             continue
-        *sections, key = name.removeprefix(ENV_PREFIX).lower().split("__")
+        *sections, key = own.lower().split("__")
         place = tree
         for section in sections:
             inner = place.setdefault(section, {})

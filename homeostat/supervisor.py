@@ -19,8 +19,11 @@ RESTART_DELAYS_S: Final = (0.0, 0.2, 0.4, 0.6)
 """Waits before successive restarts of a child that keeps ending soon; the last one stays."""
 SOON_S: Final = 5.0
 STOP_DEADLINE_S: Final = 15.0
-GIVE_UP_COUNT: Final = 20
-"""Restarts in a row after which a child that never runs for long is given up, and we with it."""
+HOPELESS_CODES: Final = (1, 2)
+"""What a child ends with that told why it cannot run: an address is taken, settings are wrong.
+
+A child that was killed, by hostile bytes or by the kernel, is started again however often.
+"""
 
 
 class _Child:
@@ -44,7 +47,7 @@ class _Child:
             code = await self._process.wait()
             failures = 0 if loop.time() - began > SOON_S else failures + 1
             _tell(f"{self.name} ended code={code}")
-            if failures >= GIVE_UP_COUNT or code == 2:  # noqa: PLR2004 - settings are wrong
+            if code in HOPELESS_CODES:
                 return code
             await asyncio.sleep(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)])
 

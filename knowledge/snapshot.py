@@ -41,6 +41,7 @@ class IngestCounts:
     signal: str
     rows: int
     late_rows: int
+    duplicate_rows: int
     future_rows: int
     dropped_attribute_rows: int
     refused_frames: int

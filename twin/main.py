@@ -32,6 +32,7 @@ class TwinSettings:
 
 def run(settings: TwinSettings) -> int:
     """Serve until SIGTERM, SIGINT, the control's `stop` or the end of a piped stdin; return 0."""
+    os.umask(0o077)  # the sockets are our user's alone
     stopping = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -6,10 +6,16 @@ would know nothing of a service whose operations are each too rare to judge.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from knowledge.identity import ServiceKey
 from knowledge.windows import WindowTables
+
+ENTRY_RATIO_MIN: Final = 0.2
+"""Share of requests from outside the view that makes a service an entry.
+
+A few are seen at any inner service: health checks, and requests whose caller ends after the pane.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,7 @@ def subjects_of(tables: WindowTables) -> Iterator[ServiceSubjects]:
         key = ServiceKey(namespace=row["namespace"], name=row["service"])
         yield ServiceSubjects(
             service=key,
-            is_entry=bool(row["entry_count"]),
+            is_entry=(row["entry_count"] or 0) >= ENTRY_RATIO_MIN * row["span_count"],
             exemplars=tuple(row["exemplars"] or ()),
             subjects=(_subject(row, ""), *operations.get(key, ())),
         )

@@ -178,6 +178,14 @@ def test_silence_neither_opens_nor_resolves(warm: AnalysisState, new_spans: Any)
     assert output.issues[0].causes[0].service.name == "back"
 
 
+def test_an_inner_service_opens_no_issue_of_its_own(warm: AnalysisState, new_spans: Any) -> None:
+    spans = _shop(new_spans(), back_fails=True)
+    for index in range(5):  # health checks, and a request whose caller is not in view yet
+        spans.add("back", 0, 10, trace=(1000 + index).to_bytes(16, "big"), error=True)
+    _, output = _look(warm, _window(spans), 1055)
+    assert [issue.service.name for issue in output.issues] == ["front"]
+
+
 def test_a_pod_that_the_cluster_does_not_know_gives_no_workload(
     warm: AnalysisState, new_spans: Any
 ) -> None:

@@ -76,6 +76,15 @@ def test_a_call_of_an_earlier_pane_still_explains_its_visit(spans: Any) -> None:
     assert row["self_ms_mean"] == 2000
 
 
+def test_a_span_that_comes_twice_counts_once_and_is_counted_as_a_duplicate(spans: Any) -> None:
+    for _ in range(3):
+        spans.add("front", 0, 10)
+    spans.rows.append(spans.rows[0])
+    pane = _pane(spans, 0, 5)
+    assert _window(pane).services["span_count"].to_list() == [3]
+    assert pane.duplicate_count == 1
+
+
 def test_clients_are_not_requests_served(spans: Any) -> None:
     spans.add("batch", 0, 10, kind=3, peer="db")
     tables = _window(_pane(spans, 0, 5))

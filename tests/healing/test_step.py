@@ -57,7 +57,7 @@ def _later(world: Any, seconds: float) -> Any:
 
 def test_an_intent_carries_its_preconditions_and_its_undo(overloaded: Any) -> None:
     _, intent = _begin(overloaded)
-    assert intent.id == "act-3-1"
+    assert intent.id == "act-10000000-3-1"
     assert intent.resource_version == "7"
     assert intent.undo is not None
     assert not intent.is_undo

@@ -72,6 +72,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml", {})
 
 
+def test_what_kubernetes_says_of_a_service_of_our_name_is_not_a_setting() -> None:
+    names = ("PORT", "SERVICE_HOST", "SERVICE_PORT_OTLP", "PORT_4317_TCP", "PORT_4317_TCP_ADDR")
+    environ = {f"HOMEOSTAT_{name}": "tcp://10.0.0.1:4317" for name in names}
+    assert load(None, environ) == load(None, {})
+    with pytest.raises(SettingsError, match="porto: there is no such key"):
+        load(None, {"HOMEOSTAT_PORTO": "1"})
+
+
 def test_a_variable_inside_a_value_is_refused() -> None:
     environ = {"HOMEOSTAT_STATUS": "1", "HOMEOSTAT_STATUS__LISTEN": "127.0.0.1:1"}
     with pytest.raises(SettingsError, match="status is not a section"):
