@@ -2,8 +2,9 @@
 
 Homeostat decodes, hands over, holds and analyses; Rotel decodes and discards. The same client sends
 the same bytes to both in interleaved rounds, and each acknowledgement is checked. CPU time is what
-the kernel charged to all processes of the target, so the figure holds even where the client is the
-bottleneck. Writes `out/bench-ingest.json` (medians) and `out/bench-ingest-rounds.json`.
+the kernel charged to all processes of the target until all that was sent has been in a window, so
+the figure holds even where the client is the bottleneck. Writes `out/bench-ingest.json` (medians)
+and `out/bench-ingest-rounds.json`.
 """
 
 import json
@@ -12,7 +13,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -56,13 +57,12 @@ class Cell:
         return self.spans / self.cpu_s
 
 
-def _measure(
-    target: Target, pid: int, address: str, number: int, payload: Mapping[int, Sequence[bytes]]
-) -> list[Cell]:
+def _measure(target: Target, pid: int, address: str, number: int) -> list[Cell]:
     """Run all cells of one round against a target that is up."""
     cells = []
     for compression in COMPRESSIONS:
-        for size, bodies in payload.items():
+        for size, count in BODIES.items():
+            bodies = trace_requests(count, spans_per_request=size, start_unix_ns=time.time_ns())
             load = Load(
                 bodies=bodies,
                 requests=SPANS_MAX // size,
@@ -72,6 +72,8 @@ def _measure(
             )
             cpu_s, start_s = tree_cpu_s(pid), time.monotonic()
             requests = send(address, load)
+            sent_s = time.monotonic() - start_s
+            time.sleep(target.settle_s)
             cells.append(
                 Cell(
                     target=target.name,
@@ -79,32 +81,33 @@ def _measure(
                     spans_per_request=size,
                     round=number,
                     spans=requests * size,
-                    seconds=time.monotonic() - start_s,
+                    seconds=sent_s,
                     cpu_s=tree_cpu_s(pid) - cpu_s,
                 )
             )
     return cells
 
 
-def _round(target: Target, number: int, payload: Mapping[int, Sequence[bytes]]) -> list[Cell]:
+def _round(target: Target, number: int) -> list[Cell]:
+    warm_up = trace_requests(BODIES[512], spans_per_request=512, start_unix_ns=time.time_ns())
     grpc_port, http_port = free_ports(2)
     address = f"127.0.0.1:{grpc_port}"
     with (
         tempfile.TemporaryDirectory() as directory,
         running(target.command(grpc_port, http_port, Path(directory))) as pid,
     ):
-        wait_until_acknowledged(address, payload[512][0], ended=lambda: has_ended(pid))
+        wait_until_acknowledged(address, warm_up[0], ended=lambda: has_ended(pid))
         send(
             address,
             Load(
-                bodies=payload[512],
+                bodies=warm_up,
                 requests=10_000,
                 seconds=WARM_UP_S,
                 in_flight=IN_FLIGHT[512],
                 compression="none",
             ),
         )
-        return _measure(target, pid, address, number, payload)
+        return _measure(target, pid, address, number)
 
 
 def _medians(cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -168,11 +171,6 @@ def _table(medians: Sequence[dict[str, Any]]) -> Table:
 def main() -> int:
     """Measure, print, write; returns 0 whatever was measured."""
     console = Console()
-    now_unix_ns = time.time_ns()
-    payload = {
-        size: trace_requests(count, spans_per_request=size, start_unix_ns=now_unix_ns)
-        for size, count in BODIES.items()
-    }
     machine = _machine()
     cells: list[Cell] = []
     failures: list[str] = []
@@ -180,7 +178,7 @@ def main() -> int:
         for target in TARGETS:
             console.print(f"round {number} of {ROUNDS}: {target.name}")
             try:
-                cells += _round(target, number, payload)
+                cells += _round(target, number)
             except Exception as error:  # noqa: BLE001 - the other target's figures still count
                 failures.append(f"round {number}, {target.name}: {error!r}"[:2000])
                 console.print(failures[-1], markup=False)

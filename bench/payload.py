@@ -13,6 +13,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
 SEED: Final = 20_260_101
 SPANS_PER_RESOURCE: Final = 512
+MARK: Final = b"\x93\xe1MARK\xa7\x1d"
+"""The first half of each trace id, which `fresh` makes anew for each request that is sent."""
 SERVICES: Final = ("frontend", "cart", "checkout", "payment", "shipping", "catalogue", "email")
 ROUTES: Final = ("/api/cart/{id}", "/api/checkout", "/api/products/{id}", "/api/recommendations")
 USER_AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -47,12 +49,12 @@ def _span(into: Span, index: int, start_unix_ns: int, rng: random.Random) -> Non
     path = route.replace("{id}", f"{rng.randrange(10**6):06d}")
     peer = rng.choice(SERVICES)
     is_client = index % 2 == 1
-    into.trace_id = rng.randbytes(16)
+    into.trace_id = MARK + rng.randbytes(8)
     into.span_id = rng.randbytes(8)
     into.parent_span_id = rng.randbytes(8)
     into.name = f"GET {route}"
     into.kind = Span.SPAN_KIND_CLIENT if is_client else Span.SPAN_KIND_SERVER
-    into.start_time_unix_nano = start_unix_ns + rng.randrange(10**9)
+    into.start_time_unix_nano = start_unix_ns - rng.randrange(10**9, 2 * 10**9)
     into.end_time_unix_nano = into.start_time_unix_nano + rng.randrange(10**5, 10**9)
     into.flags = 0x101
     attributes: dict[str, str | int] = {
@@ -85,7 +87,8 @@ def _span(into: Span, index: int, start_unix_ns: int, rng: random.Random) -> Non
 def trace_requests(count: int, *, spans_per_request: int, start_unix_ns: int) -> tuple[bytes, ...]:
     """Return `count` different serialized ExportTraceServiceRequests.
 
-    All but the times is pinned: a service that keeps windows wants spans of now.
+    All but the times is pinned: a service that keeps windows wants spans of now. The spans have
+    ended within the two seconds before `start_unix_ns`.
     """
     rng = random.Random(SEED)
     requests = []
@@ -100,3 +103,8 @@ def trace_requests(count: int, *, spans_per_request: int, start_unix_ns: int) ->
                 _span(scope.spans.add(), index, start_unix_ns, rng)
         requests.append(request.SerializeToString())
     return tuple(requests)
+
+
+def fresh(body: bytes, number: int) -> bytes:
+    """Return `body` with trace ids that no other `number` has: nobody may take it for a repeat."""
+    return body.replace(MARK, number.to_bytes(len(MARK), "big"))

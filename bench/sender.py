@@ -11,6 +11,8 @@ from typing import Final
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from bench.payload import fresh
+
 EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 CALL_TIMEOUT_S: Final = 30.0
 _OPTIONS: Final = (("grpc.max_send_message_length", -1), ("grpc.max_reconnect_backoff_ms", 200))
@@ -68,7 +70,7 @@ def send(address: str, load: Load) -> int:
                 ticket = next(tickets)
             if ticket >= load.requests:
                 break
-            body = load.bodies[ticket % len(load.bodies)]
+            body = fresh(load.bodies[ticket % len(load.bodies)], ticket + 1)
             response = call(
                 body,
                 timeout=CALL_TIMEOUT_S,

@@ -18,21 +18,30 @@ receiver:
     listen: 127.0.0.1:{grpc}
 status:
   listen: 127.0.0.1:{http}
+analysis:
+  lateness_s: {lateness}
 """
+LATENESS_S: Final = 1.0
+SETTLE_S: Final = 7.0
+"""After this long all that was sent has been in a window: a pane of 5 s, its lateness, its work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A receiver of OTLP: how it is started on two free ports, with a directory of its own."""
+    """A receiver of OTLP: how it is started on two free ports, with a directory of its own.
+
+    `settle_s`: how long it goes on working on what it has acknowledged; that is charged too.
+    """
 
     name: str
     version: Callable[[], str]
     command: Callable[[int, int, Path], Sequence[str]]
+    settle_s: float
 
 
 def _homeostat(grpc: int, http: int, directory: Path) -> Sequence[str]:
     config = directory / "homeostat.yaml"
-    config.write_text(CONFIG.format(grpc=grpc, http=http, directory=directory))
+    config.write_text(CONFIG.format(grpc=grpc, http=http, directory=directory, lateness=LATENESS_S))
     return [sys.executable, "-m", "homeostat", "run", "--config", str(config)]
 
 
@@ -72,6 +81,11 @@ def _rotel(grpc: int, http: int, directory: Path) -> Sequence[str]:
 
 
 TARGETS: Final = (
-    Target(name="homeostat", version=lambda: version("homeostat"), command=_homeostat),
-    Target(name="rotel", version=_rotel_version, command=_rotel),
+    Target(
+        name="homeostat",
+        version=lambda: version("homeostat"),
+        command=_homeostat,
+        settle_s=SETTLE_S,
+    ),
+    Target(name="rotel", version=_rotel_version, command=_rotel, settle_s=0.0),
 )
