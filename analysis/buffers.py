@@ -1,7 +1,8 @@
 """Where rows wait for their window: Arrow batches in order of arrival, bounded in bytes.
 
-The one mutable thing of the analysis. Rows enter as record batches and are never copied; they leave
-when the newest row of their batch is older than the retention.
+The one mutable thing of the analysis. Rows enter as tables and are never copied; they leave when
+the newest row of their batch is older than the retention. Opaque attributes are held beside them,
+for the newest rows only.
 """
 
 from collections import deque
@@ -12,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from knowledge.schemas import EVENT_TIME, ROWS, SIGNALS, Signal, conform
+from knowledge.schemas import ATTRIBUTES, EVENT_TIME, ROWS, SIGNALS, Signal, conform
 from knowledge.windows import Freshness
 
 FUTURE_S_MAX: Final = 60.0
@@ -21,11 +22,13 @@ FUTURE_S_MAX: Final = 60.0
 
 @dataclass(slots=True)
 class _Held:
-    batch: pa.Table
+    signal: Signal
+    rows: pa.Table
+    attributes: pa.Table | None
     oldest_unix_ns: int
     newest_unix_ns: int
-    size_bytes: int
-    has_attributes: bool = True
+    row_bytes: int
+    attribute_bytes: int
 
 
 @dataclass(slots=True)
@@ -56,35 +59,47 @@ class TelemetrySlice:
     batches: tuple[pa.Table, ...]
 
     def frame(self) -> pl.DataFrame:
-        """Return exactly the rows of the slice, without opaque attributes; does the work."""
+        """Return exactly the rows of the slice; does the work."""
         column = pl.col(EVENT_TIME[self.signal])
         batches = self.batches or (ROWS[self.signal].empty_table(),)
-        parts = [_as_frame(batch.drop_columns(["attributes"])) for batch in batches]
-        return pl.concat(parts).filter(column >= self.start_unix_ns, column < self.end_unix_ns)
+        parts = [
+            _as_frame(batch).filter(column >= self.start_unix_ns, column < self.end_unix_ns)
+            for batch in batches
+        ]
+        return pl.concat(parts)
 
 
 class Buffers:
     """All rows that are held, by signal."""
 
-    def __init__(self, *, bytes_max: int, retention_s: float) -> None:
+    def __init__(self, *, bytes_max: int, attribute_bytes_max: int, retention_s: float) -> None:
         self._bytes_max = bytes_max
+        self._attribute_bytes_max = attribute_bytes_max
         self._retention_ns = int(retention_s * 1e9)
-        self._size_bytes = 0
+        self._row_bytes = 0
+        self._attribute_bytes = 0
+        self._attributed: deque[_Held] = deque()
         self._lanes = {signal: _Lane() for signal in SIGNALS}
 
     @property
     def size_bytes(self) -> int:
-        """Bytes that the held rows take."""
-        return self._size_bytes
+        """Bytes that the held rows and attributes take."""
+        return self._row_bytes + self._attribute_bytes
 
     def counts(self, signal: Signal) -> Counts:
         """The counters of a signal."""
         return self._lanes[signal].counts
 
     def add(
-        self, signal: Signal, rows: pa.Table, *, now_unix_ns: int, watermark_unix_ns: int
+        self,
+        signal: Signal,
+        rows: pa.Table,
+        attributes: pa.Table,
+        *,
+        now_unix_ns: int,
+        watermark_unix_ns: int,
     ) -> Literal["kept", "full"]:
-        """Hold `rows`, or refuse them all when there is no room.
+        """Hold `rows`, or refuse them all when there is no room even without any attributes.
 
         Rows before `watermark_unix_ns` came too late for their window: kept and counted.
 
@@ -92,30 +107,22 @@ class Buffers:
             SchemaError: the rows are not in the schema of their signal.
         """
         conform(rows.schema, ROWS[signal], f"Buffers.add({signal})")
+        conform(attributes.schema, ATTRIBUTES, f"Buffers.add({signal}) attributes")
         if not rows.num_rows:
             return "kept"
         lane = self._lanes[signal]
-        size = rows.get_total_buffer_size()
+        held = self._taken(signal, rows, attributes, now_unix_ns)
         self.trim(now_unix_ns)
-        if self._size_bytes + size > self._bytes_max // 2:
-            self._drop_attributes()
-        if self._size_bytes + size > self._bytes_max:
+        if self._row_bytes + held.row_bytes > self._bytes_max:
             lane.counts.refused_frames += 1
             return "full"
-        times = rows[EVENT_TIME[signal]]
-        span = pc.min_max(times).as_py()
-        horizon = now_unix_ns + int(FUTURE_S_MAX * 1e9)
-        if span["min"] < watermark_unix_ns:
-            lane.counts.late_rows += pc.sum(pc.less(times, watermark_unix_ns)).as_py()
-        if span["max"] > horizon:
-            lane.counts.future_rows += pc.sum(pc.greater(times, horizon)).as_py()
-        newest = min(span["max"], horizon)
-        lane.held.append(
-            _Held(batch=rows, oldest_unix_ns=span["min"], newest_unix_ns=newest, size_bytes=size)
-        )
-        lane.newest_unix_ns = max(lane.newest_unix_ns or newest, newest)
-        lane.counts.rows += rows.num_rows
-        self._size_bytes += size
+        self._count(lane, held, now_unix_ns=now_unix_ns, watermark_unix_ns=watermark_unix_ns)
+        lane.held.append(held)
+        self._attributed.append(held)
+        self._row_bytes += held.row_bytes
+        self._attribute_bytes += held.attribute_bytes
+        room = self._bytes_max - self._row_bytes
+        self._drop_attributes(beyond_bytes=min(self._attribute_bytes_max, room))
         return "kept"
 
     def trim(self, now_unix_ns: int) -> None:
@@ -124,9 +131,13 @@ class Buffers:
         for lane in self._lanes.values():
             if not any(held.newest_unix_ns < horizon for held in lane.held):
                 continue
-            stay = deque(held for held in lane.held if held.newest_unix_ns >= horizon)
-            self._size_bytes -= sum(h.size_bytes for h in lane.held)
-            self._size_bytes += sum(h.size_bytes for h in stay)
+            stay: deque[_Held] = deque()
+            for held in lane.held:
+                if held.newest_unix_ns >= horizon:
+                    stay.append(held)
+                else:
+                    self._row_bytes -= held.row_bytes
+                    self._forget_attributes(held)
             lane.held = stay
 
     def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> TelemetrySlice:
@@ -136,7 +147,7 @@ class Buffers:
             start_unix_ns=start_unix_ns,
             end_unix_ns=end_unix_ns,
             batches=tuple(
-                held.batch
+                held.rows
                 for held in self._lanes[signal].held
                 if held.oldest_unix_ns < end_unix_ns and held.newest_unix_ns >= start_unix_ns
             ),
@@ -155,30 +166,45 @@ class Buffers:
             for signal, lane in self._lanes.items()
         )
 
-    def _drop_attributes(self) -> None:
-        """Replace opaque attributes by nulls: the analysis reads none of them."""
-        for lane in self._lanes.values():
-            for held in lane.held:
-                if not held.has_attributes:
-                    continue
-                index = held.batch.schema.get_field_index("attributes")
-                nothing = pa.nulls(held.batch.num_rows, held.batch.schema.field(index).type)
-                # copied, so that the frame which carried the attributes is really let go
-                held.batch = _copied(held.batch.set_column(index, "attributes", nothing))
-                size = held.batch.get_total_buffer_size()
-                self._size_bytes += size - held.size_bytes
-                held.size_bytes, held.has_attributes = size, False
-                lane.counts.dropped_attribute_rows += held.batch.num_rows
+    def _taken(
+        self, signal: Signal, rows: pa.Table, attributes: pa.Table, now_unix_ns: int
+    ) -> _Held:
+        span = pc.min_max(rows[EVENT_TIME[signal]]).as_py()
+        return _Held(
+            signal=signal,
+            rows=rows,
+            attributes=attributes,
+            oldest_unix_ns=span["min"],
+            newest_unix_ns=min(span["max"], now_unix_ns + int(FUTURE_S_MAX * 1e9)),
+            row_bytes=rows.get_total_buffer_size(),
+            attribute_bytes=attributes.get_total_buffer_size(),
+        )
+
+    def _count(self, lane: _Lane, held: _Held, *, now_unix_ns: int, watermark_unix_ns: int) -> None:
+        times = held.rows[EVENT_TIME[held.signal]]
+        horizon = now_unix_ns + int(FUTURE_S_MAX * 1e9)
+        if held.oldest_unix_ns < watermark_unix_ns:
+            lane.counts.late_rows += pc.sum(pc.less(times, watermark_unix_ns)).as_py()
+        if held.newest_unix_ns >= horizon:
+            lane.counts.future_rows += pc.sum(pc.greater(times, horizon)).as_py()
+        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, held.newest_unix_ns)
+        lane.counts.rows += held.rows.num_rows
+
+    def _drop_attributes(self, *, beyond_bytes: int) -> None:
+        """Let go of the attributes of the oldest rows until the rest is within its bound."""
+        while self._attributed and self._attribute_bytes > beyond_bytes:
+            held = self._attributed.popleft()
+            if held.attributes is not None:
+                self._lanes[held.signal].counts.dropped_attribute_rows += held.rows.num_rows
+            self._forget_attributes(held)
+
+    def _forget_attributes(self, held: _Held) -> None:
+        if held.attributes is not None:
+            self._attribute_bytes -= held.attribute_bytes
+            held.attributes = None
 
 
 def _as_frame(rows: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
     return frame
-
-
-def _copied(rows: pa.Table) -> pa.Table:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_table(rows)
-    return pa.ipc.open_stream(sink.getvalue()).read_all()

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 
+import pyarrow as pa
 import uvicorn
 from pydantic import TypeAdapter
 
@@ -24,6 +25,7 @@ from homeostat.settings import Settings
 from homeostat.version import VERSION
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
+from receiver.memory import keep_large_buffers
 from status.app import create_app
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,9 @@ class Brain:
         )
         now = self.clock.now_unix_ns()
         self._buffers = Buffers(
-            bytes_max=settings.analysis.buffer_bytes_max, retention_s=settings.analysis.retention_s
+            bytes_max=settings.analysis.buffer_bytes_max,
+            attribute_bytes_max=settings.analysis.attribute_bytes_max,
+            retention_s=settings.analysis.retention_s,
         )
         cluster = settings.cluster
         self.cluster = SocketCluster(str(cluster.socket)) if cluster.kind == "socket" else None
@@ -138,6 +142,9 @@ async def _time(brain: Brain, settings: Settings) -> None:
 
 def run(settings: Settings) -> int:
     """Run the brain until it is told to stop; return the exit code."""
+    # frames come and go as in a receiver: fresh pages would cost more than all else that is done
+    keep_large_buffers()
+    pa.set_memory_pool(pa.system_memory_pool())
     os.umask(0o077)  # sockets and journal are our user's alone
     host, _, port = settings.status.listen.rpartition(":")
     web = socket.socket()

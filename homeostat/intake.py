@@ -34,16 +34,19 @@ class Intake:
         self._kept: dict[str, deque[int]] = {}
         self.counters: dict[str, dict[str, int]] = {}
 
-    def take(self, head: FrameHead, body: memoryview) -> FrameAnswer:
-        """Keep one frame's rows, all or none."""
+    def take(self, head: FrameHead, rows: pa.Buffer, attributes: pa.Buffer) -> FrameAnswer:
+        """Keep one frame's rows, all or none. The buffers are ours from now on."""
         kept = self._kept.setdefault(head.epoch, deque(maxlen=KEPT_COUNT_MAX))
         if head.sequence in kept:
             return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
         try:
-            rows = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
             now, watermark = self._clock()
             outcome = self._buffers.add(
-                head.signal, rows, now_unix_ns=now, watermark_unix_ns=watermark
+                head.signal,
+                pa.ipc.open_stream(rows).read_all(),
+                pa.ipc.open_stream(attributes).read_all(),
+                now_unix_ns=now,
+                watermark_unix_ns=watermark,
             )
         except (pa.ArrowException, SchemaError) as error:
             log.exception("broken frame", extra={"epoch": head.epoch, "sequence": head.sequence})
@@ -77,14 +80,17 @@ class Intake:
             try:
                 while True:
                     lengths = await _exactly(connection, PREFIX_BYTES)
-                    header_bytes, body_bytes = parse_lengths(bytes(lengths))
-                    header = parse_header(bytes(await _exactly(connection, header_bytes)))
-                    body = await _exactly(connection, body_bytes)
+                    header_bytes, body_bytes = parse_lengths(lengths.to_pybytes())
+                    text = await _exactly(connection, header_bytes)
+                    header = parse_header(text.to_pybytes())
                     if "counters" in header:
                         self.counters[str(header["epoch"])] = dict(header["counters"])
                     if header.get("heartbeat"):
                         continue
-                    answer = self.take(FrameHead.from_header(header), body)
+                    head = FrameHead.from_header(header)
+                    rows = await _exactly(connection, body_bytes - head.attribute_bytes)
+                    attributes = await _exactly(connection, head.attribute_bytes)
+                    answer = self.take(head, rows, attributes)
                     await loop.sock_sendall(connection, pack(answer.as_header()))
             except (EOFError, OSError):
                 return  # the receiver went; it comes back and resends what was not answered
@@ -92,14 +98,21 @@ class Intake:
                 log.warning("a stranger on the frames socket: %s", error)
 
 
-async def _exactly(connection: socket.socket, size: int) -> memoryview:
-    """Read `size` bytes straight into the memory that they stay in."""
+async def _exactly(connection: socket.socket, size: int) -> pa.Buffer:
+    """Read `size` bytes straight into the memory that they stay in.
+
+    Raises:
+        FramingError: a header says that a part is larger than the whole.
+    """
+    if size < 0:
+        raise FramingError("a body smaller than its attributes")
     loop = asyncio.get_running_loop()
-    target = memoryview(bytearray(size))
+    buffer = pa.allocate_buffer(size)
+    target = memoryview(buffer)
     got = 0
     while got < size:
         count = await loop.sock_recv_into(connection, target[got:])
         if not count:
             raise EOFError
         got += count
-    return target
+    return buffer

@@ -73,7 +73,16 @@ LOGS: Final = pa.schema(
         pa.field("attributes", OPAQUE),
     ]
 )
-ROWS: Final[dict[Signal, pa.Schema]] = {"traces": SPANS, "metrics": METRICS, "logs": LOGS}
+DECODED: Final[dict[Signal, pa.Schema]] = {"traces": SPANS, "metrics": METRICS, "logs": LOGS}
+"""What a receiver makes of each signal."""
+
+ROWS: Final[dict[Signal, pa.Schema]] = {
+    signal: schema.remove(schema.get_field_index("attributes"))
+    for signal, schema in DECODED.items()
+}
+"""What the brain analyses: all but the opaque attributes, which travel and are held beside it."""
+
+ATTRIBUTES: Final = pa.schema([pa.field("attributes", OPAQUE)])
 EVENT_TIME: Final[dict[Signal, str]] = {
     "traces": "end_unix_ns",
     "metrics": "time_unix_ns",

@@ -16,7 +16,7 @@ import ptars
 import pyarrow as pa
 from google.protobuf.message import DecodeError, Message
 
-from knowledge.schemas import ROWS, Signal, conform
+from knowledge.schemas import DECODED, Signal, conform
 from receiver.flat import Rows
 from receiver.logs import log_rows
 from receiver.metrics import metric_rows
@@ -181,5 +181,5 @@ def _attempt(signal: Signal, bodies: Sequence[bytes]) -> tuple[Rows | None, Refu
 
 def _rows(signal: Signal, bodies: Sequence[bytes]) -> Rows:
     rows = _FORMS[signal].rows(_HANDLERS[signal].list_to_record_batch(list(bodies)))
-    conform(rows.batch.schema, ROWS[signal], f"decoded {signal}")
+    conform(rows.batch.schema, DECODED[signal], f"decoded {signal}")
     return rows

@@ -18,7 +18,7 @@ from knowledge.framing import FramingError
 from knowledge.schemas import Signal
 from receiver.connection import Connection
 from receiver.counters import Counters
-from receiver.frame import Frame, ipc_pieces
+from receiver.frame import Frame, frame_body
 
 HEARTBEAT_S: Final = 1.0
 _BACKOFF_MIN_S: Final = 0.05
@@ -66,7 +66,7 @@ class Handover:
         `answered` is called once, by another thread unless there was no room in time: with the
         brain's answer, or with None when it stays unknown until `expires_monotonic_s`.
         """
-        body = ipc_pieces(rows)
+        body = frame_body(rows)
         with self._changed:
             room = self._changed.wait_for(
                 lambda: len(self._unanswered) < self._inflight_max or self._stopping,
@@ -78,10 +78,14 @@ class Handover:
                 self._next_sequence += 1
                 self._unanswered[sequence] = Frame(
                     head=FrameHead(
-                        epoch=self._epoch, sequence=sequence, signal=signal, rows=len(rows)
+                        epoch=self._epoch,
+                        sequence=sequence,
+                        signal=signal,
+                        rows=len(rows),
+                        attribute_bytes=body.attribute_bytes,
                     ),
-                    body=body,
-                    body_bytes=sum(piece.size for piece in body),
+                    body=body.pieces,
+                    body_bytes=sum(piece.size for piece in body.pieces),
                     expires_monotonic_s=expires_monotonic_s,
                     answered=answered,
                 )

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from knowledge.framing import Message, Unpacker, pack
 from knowledge.schemas import LOGS
 
 
-def _body(rows: int = 2) -> bytes:
+def _body(rows: int = 2) -> tuple[bytes, bytes]:
+    """The two streams of a frame."""
     values: dict[str, list[Any]] = {
         "time_unix_ns": [1] * rows,
         "severity": [9] * rows,
@@ -27,23 +29,36 @@ def _body(rows: int = 2) -> bytes:
     table = pa.table(
         {f.name: pa.array(values.get(f.name, [""] * rows), f.type) for f in LOGS}, schema=LOGS
     )
+    return _stream(table.drop_columns(["attributes"])), _stream(table.select(["attributes"]))
+
+
+def _stream(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, LOGS) as writer:
+    with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
 
+ATTRIBUTE_BYTES = len(_body()[1])
+
+
 def _head(sequence: int = 1, rows: int = 2) -> FrameHead:
-    return FrameHead(epoch="e", sequence=sequence, signal="logs", rows=rows)
+    return FrameHead(
+        epoch="e",
+        sequence=sequence,
+        signal="logs",
+        rows=rows,
+        attribute_bytes=ATTRIBUTE_BYTES,
+    )
 
 
 def _intake(bytes_max: int = 2**20) -> tuple[Intake, Buffers]:
-    buffers = Buffers(bytes_max=bytes_max, retention_s=60)
+    buffers = Buffers(bytes_max=bytes_max, attribute_bytes_max=2**20, retention_s=60)
     return Intake(buffers, lambda: (2, 0)), buffers
 
 
-def _take(intake: Intake, head: FrameHead, body: bytes) -> FrameAnswer:
-    return intake.take(head, memoryview(bytearray(body)))
+def _take(intake: Intake, head: FrameHead, body: tuple[bytes, bytes]) -> FrameAnswer:
+    return intake.take(head, pa.py_buffer(body[0]), pa.py_buffer(body[1]))
 
 
 def test_a_frame_that_comes_twice_is_kept_once() -> None:
@@ -63,15 +78,17 @@ def test_a_frame_that_was_refused_is_not_taken_for_kept_when_it_comes_again() ->
 def test_two_receivers_do_not_share_sequence_numbers() -> None:
     intake, buffers = _intake()
     _take(intake, _head(), _body())
-    other = FrameHead(epoch="other", sequence=1, signal="logs", rows=2)
+    other = replace(_head(), epoch="other")
     assert _take(intake, other, _body()).outcome == "kept"
     assert buffers.counts("logs").rows == 4
 
 
-@pytest.mark.parametrize("body", [b"", b"nonsense", _body()[:100]])
-def test_a_broken_frame_is_answered_and_not_kept(body: bytes) -> None:
+@pytest.mark.parametrize("broken", [b"", b"nonsense", _body()[0][:100]])
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_broken_frame_is_answered_and_not_kept(broken: bytes, part: int) -> None:
     intake, buffers = _intake()
-    answer = _take(intake, _head(), body)
+    body = _body()
+    answer = _take(intake, _head(), (broken, body[1]) if part == 0 else (body[0], broken))
     assert answer.outcome == "broken"
     assert answer.reason
     assert buffers.counts("logs").rows == 0
@@ -112,7 +129,9 @@ def test_frames_are_answered_in_order_and_heartbeats_are_not(tmp_path: Path) -> 
             heartbeat = {"epoch": "e", "heartbeat": True, "counters": {"requests": 3}}
             stream = pack(heartbeat)
             for sequence in (1, 2):
-                stream += pack(_head(sequence).as_header(), len(_body())) + _body()
+                rows, attributes = _body()
+                header = pack(_head(sequence).as_header(), len(rows) + len(attributes))
+                stream += header + rows + attributes
             client.sendall(stream)
             unpacker = Unpacker()
             answers: list[Message] = []
@@ -125,7 +144,13 @@ def test_frames_are_answered_in_order_and_heartbeats_are_not(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "noise", [b"GET / HTTP/1.1\r\n\r\n", pack({"epoch": "e"}), pack(_head().as_header(), 9)]
+    "noise",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        pack({"epoch": "e"}),
+        pack(_head().as_header(), 9),  # less than its attributes
+        pack(_head().as_header(), 10_000),  # and then nothing more
+    ],
 )
 def test_a_stranger_or_a_broken_connection_brings_nothing_down(
     tmp_path: Path, noise: bytes
