@@ -37,16 +37,22 @@ def combine(panes: tuple[Pane, ...], *, start_unix_ns: int, end_unix_ns: int) ->
     )
 
 
-def _outcomes() -> list[pl.Expr]:
-    latency = pl.col("duration_ms")
+def _counts() -> list[pl.Expr]:
     return [
         pl.len().cast(pl.Int64).alias("span_count"),
         pl.col("is_error").sum().cast(pl.Int64).alias("error_count"),
+        pl.col("duration_ms").mean().alias("latency_ms_mean"),
+    ]
+
+
+def _outcomes() -> list[pl.Expr]:
+    latency = pl.col("duration_ms")
+    return [
+        *_counts(),
         pl.col("is_error").mean().alias("error_ratio"),
         latency.quantile(0.5, "nearest").alias("latency_ms_p50"),
         latency.quantile(0.95, "nearest").alias("latency_ms_p95"),
         latency.quantile(0.99, "nearest").alias("latency_ms_p99"),
-        latency.mean().alias("latency_ms_mean"),
     ]
 
 
@@ -116,7 +122,7 @@ def _blame(panes: tuple[Pane, ...]) -> pl.DataFrame:
 def _instances(visits: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
     keys = [*_SERVICE, "version", "pod", "pod_uid"]
     own = linked.group_by(keys).agg(_weighed("is_own_error").alias("own_error_count"))
-    table = visits.group_by(keys).agg(_outcomes()).join(own, on=keys, how="left")
+    table = visits.group_by(keys).agg(_counts()).join(own, on=keys, how="left")
     return _typed(table.with_columns(pl.col("own_error_count").fill_null(0)), INSTANCES, keys)
 
 

@@ -18,6 +18,8 @@ from homeostat.settings import Settings
 RESTART_DELAYS_S: Final = (0.0, 0.2, 0.4, 0.6)
 """Waits before successive restarts of a child that keeps ending soon; the last one stays."""
 SOON_S: Final = 5.0
+CHILD_ENVIRON: Final = {"POLARS_MAX_THREADS": "1"}
+"""One thread builds a window with a fifth less CPU than two, and in time; more may be asked for."""
 STOP_DEADLINE_S: Final = 15.0
 HOPELESS_CODES: Final = (1, 2)
 """What a child ends with that told why it cannot run: an address is taken, settings are wrong.
@@ -41,7 +43,7 @@ class _Child:
         while True:
             began = loop.time()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", *self._arguments
+                sys.executable, "-P", "-m", *self._arguments, env={**CHILD_ENVIRON, **os.environ}
             )
             _tell(f"{self.name} started pid={self._process.pid}")
             code = await self._process.wait()

@@ -144,7 +144,9 @@ INSTANCES: Final = pa.schema(
         pa.field("version", pa.string()),
         pa.field("pod", pa.string()),
         pa.field("pod_uid", pa.string()),
-        *_OUTCOME,
+        pa.field("span_count", pa.int64()),
+        pa.field("error_count", pa.int64()),
+        pa.field("latency_ms_mean", pa.float64()),
         pa.field("own_error_count", pa.int64()),
     ]
 )

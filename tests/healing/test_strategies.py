@@ -41,10 +41,6 @@ def _instance(uid: str, failed: int, mean_ms: float = 10.0) -> dict[str, Any]:
         "pod_uid": uid,
         "span_count": 100,
         "error_count": failed,
-        "error_ratio": failed / 100,
-        "latency_ms_p50": mean_ms,
-        "latency_ms_p95": mean_ms,
-        "latency_ms_p99": mean_ms,
         "latency_ms_mean": mean_ms,
         "own_error_count": failed,
     }
