@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test lint cover bench-ingest proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -13,6 +13,9 @@ demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a termina
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest
+
+seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
+	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ class AnalysisSettings:
     lookback_s: float = 10.0
     """How far before a pane the calls of its requests are looked for."""
 
-    linked_span_count_max: int = 100_000
+    linked_span_count_max: int = 50_000
     """Spans of a pane that are linked to traces; of more, a sample of whole traces is."""
 
     buffer_bytes_max: int = 1024 * 2**20
@@ -31,7 +31,7 @@ class AnalysisSettings:
     """Opaque attributes held at most, those of the newest rows: three times as large as what is
     analysed, and only looked at when somebody asks for a span."""
 
-    retention_s: float = 60.0
+    retention_s: float = 30.0
     """Rows younger than this (by event time) are never dropped; must cover a window's needs."""
 
     latency_ms_max: float = 1000.0

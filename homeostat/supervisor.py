@@ -18,8 +18,13 @@ from homeostat.settings import Settings
 RESTART_DELAYS_S: Final = (0.0, 0.2, 0.4, 0.6)
 """Waits before successive restarts of a child that keeps ending soon; the last one stays."""
 SOON_S: Final = 5.0
-CHILD_ENVIRON: Final = {"POLARS_MAX_THREADS": "1"}
-"""One thread builds a window with a fifth less CPU than two, and in time; more may be asked for."""
+CHILD_ENVIRON: Final = {
+    # one thread builds a window with a fifth less CPU than two, and in time
+    "POLARS_MAX_THREADS": "1",
+    # pages of polars' own allocator live from one window to the next, instead of half a second
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:10000,muzzy_decay_ms:10000",
+}
+"""What our children run with unless the environment says otherwise."""
 STOP_DEADLINE_S: Final = 15.0
 HOPELESS_CODES: Final = (1, 2)
 """What a child ends with that told why it cannot run: an address is taken, settings are wrong.

@@ -10,7 +10,6 @@ import pytest
 pytestmark = pytest.mark.whole
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_both_faults_are_healed_in_time_and_nothing_else_is_touched(
     tmp_path: Path, seed: int
 ) -> None:
