@@ -72,23 +72,30 @@ def failed_key(entry: ServiceKey, service: ServiceKey) -> SeriesKey:
     return ("failed_ratio", entry.namespace, entry.name, service.namespace, service.name)
 
 
-def readings(tables: WindowTables, *, quantile_count_min: int) -> list[tuple[SeriesKey, float]]:
-    """All values of a healthy window that baselines learn from."""
+def readings(
+    tables: WindowTables, sick: frozenset[ServiceKey], *, quantile_count_min: int
+) -> list[tuple[SeriesKey, float]]:
+    """All values of a window that baselines learn from; none of services that are `sick`."""
     found: list[tuple[SeriesKey, float]] = []
     enough = pl.col("span_count") >= quantile_count_min
     for row in tables.operations.filter(enough).iter_rows(named=True):
         service = ServiceKey(namespace=row["namespace"], name=row["service"])
-        found.append((latency_key(service, row["operation"]), row["latency_ms_p99"]))
+        if service not in sick:
+            found.append((latency_key(service, row["operation"]), row["latency_ms_p99"]))
     entry_counts: dict[ServiceKey, int] = {}
     for row in tables.services.iter_rows(named=True):
         service = ServiceKey(namespace=row["namespace"], name=row["service"])
         entry_counts[service] = row["entry_count"] or 0
+        if service in sick:
+            continue
         found.append((arrival_key(service), row["arrival_per_s"]))
         if row["span_count"] >= quantile_count_min:
             found.append((latency_key(service, ""), row["latency_ms_p99"]))
     for row in tables.blame.iter_rows(named=True):
         entry = ServiceKey(namespace=row["entry_namespace"], name=row["entry"])
         service = ServiceKey(namespace=row["namespace"], name=row["service"])
+        if entry in sick or entry_counts.get(entry, 0) < quantile_count_min:
+            continue
         found.append((tail_key(entry, service), row["tail_ms_per_request"]))
         requests = max(1, entry_counts.get(entry, 0))
         found.append((failed_key(entry, service), row["failed_count"] / requests))

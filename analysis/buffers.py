@@ -139,6 +139,8 @@ class Buffers:
                     self._row_bytes -= held.row_bytes
                     self._forget_attributes(held)
             lane.held = stay
+        # also from here, or this would hold on to rows that nobody wants any more
+        self._attributed = deque(h for h in self._attributed if h.newest_unix_ns >= horizon)
 
     def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> TelemetrySlice:
         """Return the rows whose event time lies in [start, end); cheap, nothing is read yet."""

@@ -36,7 +36,7 @@ def descend(linked: Linked, entries: pl.DataFrame, *, weight: float) -> Descent:
 
     `weight`: how many requests each of them stands for.
     """
-    who = ["namespace", "service"]
+    who = ["namespace", "service", "name"]  # a fast operation's slow ones count beside a slow one's
     slow = entries.filter(
         pl.col("duration_ms") >= pl.col("duration_ms").quantile(TAIL_QUANTILE).over(who)
     )
@@ -106,7 +106,7 @@ def _failures(linked: Linked, frontier: pl.DataFrame) -> pl.DataFrame:
         key="owner_key",
         callee_namespace="callee_namespace",
         callee="callee",
-        is_failed="is_error",
+        is_failed="is_failed",
     )
     for depth in range(DEPTH_MAX):
         if not frontier.height:

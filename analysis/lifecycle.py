@@ -5,7 +5,8 @@
        |  healthy once
        +------------------> forgotten
 
-Unknown moves nothing: no data is neither an illness nor a recovery. One entry service has at most
+Unknown moves nothing: no data is neither an illness nor a recovery, until after lost_sight_s the
+issue is closed, because nobody is left to feel it. One entry service has at most
 one open issue; it gathers all symptoms of that service.
 """
 
@@ -27,7 +28,7 @@ def health_of(symptoms: tuple[Symptom, ...]) -> Health:
 def open_issue(service: ServiceKey, symptoms: tuple[Symptom, ...], *, now_unix_ns: int) -> Issue:
     """Return a new pending issue; who and why is filled in by the caller."""
     return Issue(
-        id=f"issue-{service.name}-{now_unix_ns // 10**6}",
+        id=f"issue-{service.namespace}-{service.name}-{now_unix_ns // 10**6}",
         kind="PerformanceDegradation",
         state="pending",
         severity="warning",
@@ -36,6 +37,7 @@ def open_issue(service: ServiceKey, symptoms: tuple[Symptom, ...], *, now_unix_n
         fired_unix_ns=None,
         resolved_unix_ns=None,
         healthy_since_unix_ns=None,
+        seen_unix_ns=now_unix_ns,
         symptoms=symptoms,
         finding="no cause in view",
         causes=(),
@@ -53,7 +55,11 @@ def advance(
         kept_ns = int(settings.resolved_retention_s * 1e9)
         return issue if now_unix_ns - (issue.resolved_unix_ns or 0) < kept_ns else None
     if health == "unknown":
-        return issue
+        lost_s = (now_unix_ns - issue.seen_unix_ns) / 1e9
+        if lost_s < settings.lost_sight_s:
+            return replace(issue, healthy_since_unix_ns=None)
+        return replace(issue, state="resolved", resolved_unix_ns=now_unix_ns)
+    issue = replace(issue, seen_unix_ns=now_unix_ns)
     if health == "unhealthy":
         issue = replace(issue, healthy_since_unix_ns=None)
         held_s = (now_unix_ns - issue.opened_unix_ns) / 1e9

@@ -21,6 +21,9 @@ EXPLAINS_MIN: Final = 0.5
 MARGIN_MIN: Final = 0.2
 """... and this much more than its runner-up."""
 CAUSE_COUNT_MAX: Final = 5
+SIGMA_MIN: Final = 3.0
+EXCESS_MS_MIN: Final = 5.0
+"""Less than this, or than so many robust standard deviations, is not more than usual."""
 _NOISE: Final = 0.05
 
 
@@ -64,7 +67,9 @@ def _latency_shares(
     excess = {}
     for service, row_ms, _ in _blame_rows(entry, tables):
         usual = baselines.get(tail_key(entry, service), count_min=1)
-        excess[service] = row_ms - (usual.median if usual else 0.0)
+        more_ms = row_ms - (usual.median if usual else 0.0)
+        noise_ms = max(EXCESS_MS_MIN, SIGMA_MIN * usual.sigma if usual else 0.0)
+        excess[service] = more_ms if more_ms > noise_ms else 0.0
     return _normalised(excess)
 
 
@@ -89,7 +94,6 @@ def _blame_rows(entry: ServiceKey, tables: WindowTables) -> list[tuple[ServiceKe
         )
         for row in tables.blame.iter_rows(named=True)
         if (row["entry_namespace"], row["entry"]) == (entry.namespace, entry.name)
-        and row["service"]
     ]
 
 
@@ -153,8 +157,8 @@ def _cause(
 
 
 def _finding(causes: tuple[Cause, ...]) -> Finding:
-    if not causes:
-        return "no cause in view"
+    if not causes or not causes[0].service.name:
+        return "no cause in view"  # or it lies with a callee that nobody named
     runner_up = causes[1].explains_ratio if len(causes) > 1 else 0.0
     if causes[0].explains_ratio < EXPLAINS_MIN and len(causes) == 1:
         return "no cause in view"

@@ -64,6 +64,9 @@ class AnalysisSettings:
     resolve_hold_s: float = 10.0
     """How long all is well before an issue is resolved."""
 
+    lost_sight_s: float = 600.0
+    """An issue of a service that nothing is heard of for so long is closed: nobody feels it."""
+
     resolved_retention_s: float = 900.0
     """How long a resolved issue is still shown."""
 

@@ -13,7 +13,7 @@ from analysis.settings import AnalysisSettings
 from analysis.topology import workloads_of
 from knowledge.cluster import ClusterReport
 from knowledge.identity import ServiceKey, WorkloadKey
-from knowledge.issues import Issue, Symptom
+from knowledge.issues import Health, Issue, Symptom
 from knowledge.windows import WindowTables
 
 
@@ -59,9 +59,9 @@ def step(
     issues = _issues(state, symptoms, seen, settings=settings, now_unix_ns=now_unix_ns)
     is_full = first is not None and tables.start_unix_ns >= first - int(settings.pane_s * 1e9)
     baselines = state.baselines
-    is_well = all(symptom.health != "unhealthy" for symptom in symptoms)
-    if is_full and is_well and not any(issue.state != "resolved" for issue in issues):
-        values = readings(tables, quantile_count_min=settings.quantile_count_min)
+    if is_full and not any(issue.state != "resolved" for issue in issues):
+        sick = frozenset(s.service for s in symptoms if s.health == "unhealthy")
+        values = readings(tables, sick, quantile_count_min=settings.quantile_count_min)
         baselines = baselines.learn(values, count_max=settings.baseline_count_max)
     after = AnalysisState(
         first_data_unix_ns=first, baselines=baselines, workloads=workloads, issues=issues
@@ -97,7 +97,7 @@ def _issues(
     result = []
     for issue in issues:
         own = by_service.get(issue.service, ())
-        health = health_of(own) if own else "unknown"
+        health = _health_now(issue, own)
         if issue.state != "resolved" and health == "unhealthy":
             issue = _explained(issue, own, state, seen, settings)  # noqa: PLW2901 - one story
         is_ours = bool(issue.causes) and issue.causes[0].workload in seen.changing
@@ -107,6 +107,15 @@ def _issues(
         if after is not None:
             result.append(after)
     return tuple(result)
+
+
+def _health_now(issue: Issue, own: tuple[Symptom, ...]) -> Health:
+    """Unhealthy if anything is; well only if all that the issue is about is known to be well."""
+    health = health_of(own)
+    kinds = {symptom.kind for symptom in issue.symptoms}
+    if health == "healthy" and any(s.health == "unknown" for s in own if s.kind in kinds):
+        return "unknown"
+    return health
 
 
 def _explained(

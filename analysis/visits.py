@@ -26,8 +26,8 @@ class Linked:
     visits: key, parent_key, trace_id, start/end_unix_ns, duration_ms, is_error, is_entry, self_ms,
     is_own_error, namespace, service, version, pod, pod_uid, name.
     calls: owner_key, child_key (null: unanswered), end_unix_ns, duration_ms, tiled_ms (its part of
-    the owner's time), gap_ms (null: unanswered), is_error, namespace, service, callee_namespace,
-    callee (empty: nobody knows).
+    the owner's time), gap_ms (null: unanswered), is_error, is_failed (no retry mended it),
+    namespace, service, callee_namespace, callee (empty: nobody knows).
     """
 
     visits: pl.DataFrame
@@ -51,7 +51,8 @@ def link(spans: pl.DataFrame) -> Linked:
 
 def _owned(keyed: pl.DataFrame) -> pl.DataFrame:
     """Calls with the key of the visit that they were made in."""
-    calls = keyed.filter(pl.col("kind") == _CALL_KIND).rename({"parent_key": "owner_key"})
+    calls = keyed.filter(pl.col("kind") == _CALL_KIND).unique("key", keep="first")
+    calls = calls.rename({"parent_key": "owner_key"})
     inner = keyed.filter(pl.col("kind").is_in(_INTERNAL_KINDS)).select(
         owner_key="key", outer_key="parent_key"
     )
@@ -88,10 +89,13 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     ends = pl.min_horizontal("end_unix_ns", "owner_end")
     inside = calls.join(owners, on="owner_key").with_columns(begins=begins, ends=ends)
     later = pl.col("begins").cum_min().shift(1).over("owner_key")
+    # a failed try whose retry went well failed nobody: the last call to a callee decides
+    is_last = pl.col("end_unix_ns") == pl.col("end_unix_ns").max().over("owner_key", "callee")
+    is_failed = pl.col("is_error") & is_last
     tiled = (pl.min_horizontal("ends", later) - pl.col("begins")).clip(0) / _MS
     return (
         inside.sort("owner_key", "ends", descending=[False, True])
-        .with_columns(tiled_ms=tiled)
+        .with_columns(tiled_ms=tiled, is_failed=is_failed)
         .select(
             "owner_key",
             "child_key",
@@ -100,6 +104,7 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
             "tiled_ms",
             "gap_ms",
             "is_error",
+            "is_failed",
             "namespace",
             "service",
             "callee_namespace",
@@ -111,7 +116,7 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
 def _with_own_share(visits: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """Visits with the time and the failures that none of their calls explains."""
     covered = calls.group_by("owner_key").agg(
-        covered_ms=pl.col("tiled_ms").sum(), failed_call=pl.col("is_error").any()
+        covered_ms=pl.col("tiled_ms").sum(), failed_call=pl.col("is_failed").any()
     )
     return (
         visits.join(covered, left_on="key", right_on="owner_key", how="left")

@@ -3,7 +3,7 @@
 `due` is cheap and says what to read; `look` does the work and may run in another thread.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.buffers import Buffers, TelemetrySlice
 from analysis.panes import Pane, build_pane
@@ -52,6 +52,12 @@ def due(
         buffers.slice("traces", begins - lookback_ns, begins + pane_ns)
         for begins in range(start, watermark_ns - pane_ns + 1, pane_ns)
     )
+
+
+def skip(watch: Watch, slices: tuple[TelemetrySlice, ...]) -> Watch:
+    """Go past panes that could not be built: the ones after them are looked at all the same."""
+    end = max((part.end_unix_ns for part in slices), default=watch.next_unix_ns)
+    return replace(watch, next_unix_ns=max(end, watch.next_unix_ns))
 
 
 def look(

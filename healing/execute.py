@@ -31,7 +31,7 @@ class Execution:
     def after_outcome(self, ledger: Ledger) -> "Execution":
         """Return the execution as its latest intent's outcome leaves it.
 
-        `unknown` stays in its phase: the same intent is tried again, under the same id.
+        `unknown` stays in its phase: the intent is looked up, and tried again under its own id.
         """
         entry = next((e for e in ledger.entries if e.intent.id == self.intent_id), None)
         if entry is None or entry.status in {"open", "unknown"}:

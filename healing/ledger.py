@@ -43,7 +43,10 @@ class Ledger:
         return Ledger(entries=(*self.entries, Entry(intent=intent)))
 
     def with_outcome(self, outcome: WriteOutcome) -> "Ledger":
-        """Return the ledger with what became of an intent."""
+        """Return the ledger with what became of an intent.
+
+        A retry that could not even look (`failed`) leaves `unknown` what was unknown before.
+        """
         return Ledger(
             entries=tuple(
                 replace(
@@ -53,6 +56,7 @@ class Ledger:
                     finished_unix_ns=outcome.finished_unix_ns,
                 )
                 if entry.intent.id == outcome.intent_id
+                and not (entry.status == "unknown" and outcome.status == "failed")
                 else entry
                 for entry in self.entries
             )
@@ -67,6 +71,33 @@ class Ledger:
                 else entry
                 for entry in self.entries
             )
+        )
+
+    def condemned(self, target: WorkloadKey) -> frozenset[int]:
+        """The revisions of a target that were rolled back from: never to be gone back to."""
+        return frozenset(
+            entry.intent.change.revision_before
+            for entry in self.entries
+            if entry.intent.change.kind == "roll_back_release"
+            and not entry.intent.is_undo
+            and entry.status in _SPENT
+            and entry.intent.change.target.same_name(target)
+        )
+
+    def pruned(self, *, since_unix_ns: int) -> "Ledger":
+        """Return the ledger without what is older than any window that is counted in."""
+        return Ledger(
+            entries=tuple(e for e in self.entries if e.intent.created_unix_ns > since_unix_ns)
+        )
+
+    def tries(self, target: WorkloadKey, *, since_unix_ns: int, but: str) -> int:
+        """Count the writes to a target that surely did not happen."""
+        return sum(
+            entry.status not in _SPENT
+            and entry.intent.id != but
+            and entry.intent.created_unix_ns > since_unix_ns
+            and entry.intent.change.target.same_name(target)
+            for entry in self.entries
         )
 
     def spent(

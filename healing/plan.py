@@ -1,5 +1,6 @@
 """From a firing issue to a plan: the first strategy, by specificity, that fits the cause."""
 
+from healing.ledger import Ledger
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.strategies import STRATEGIES
@@ -9,10 +10,10 @@ from knowledge.plans import Expectation, RecoveryPlan, Refused
 
 
 def plan_recovery(
-    issue: Issue, situation: Situation, settings: HealingSettings
+    issue: Issue, situation: Situation, settings: HealingSettings, ledger: Ledger
 ) -> RecoveryPlan | Refused:
     """Return a plan for a firing issue, or why there is none."""
-    case = _case(issue, situation)
+    case = _case(issue, situation, ledger)
     if isinstance(case, Refused):
         return case
     answers = []
@@ -22,7 +23,7 @@ def plan_recovery(
             now = situation.now_unix_ns
             deadline = now + int(settings.verify_timeout_s * 1e9)
             return RecoveryPlan(
-                id=f"plan-{issue.service.name}-{now // 10**6}",
+                id=f"plan-{issue.service.namespace}-{issue.service.name}-{now // 10**6}",
                 issue_id=issue.id,
                 cause=case.cause.service,
                 change=answer.change,
@@ -40,7 +41,7 @@ def plan_recovery(
     return Refused(issue_id=issue.id, guard="strategy", reason="; ".join(answers))
 
 
-def _case(issue: Issue, situation: Situation) -> Case | Refused:
+def _case(issue: Issue, situation: Situation, ledger: Ledger) -> Case | Refused:
     if issue.finding != "cause":
         return Refused(issue_id=issue.id, guard="cause", reason=issue.finding)
     cause, cluster = issue.causes[0], situation.cluster
@@ -50,4 +51,11 @@ def _case(issue: Issue, situation: Situation) -> Case | Refused:
     if workload is None:
         reason = f"the cluster knows no workload of {cause.service}"
         return Refused(issue_id=issue.id, guard="cluster", reason=reason)
-    return Case(issue=issue, cause=cause, workload=workload, cluster=cluster, situation=situation)
+    return Case(
+        issue=issue,
+        cause=cause,
+        workload=workload,
+        cluster=cluster,
+        situation=situation,
+        condemned=ledger.condemned(workload.key),
+    )

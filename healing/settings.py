@@ -52,6 +52,9 @@ class HealingSettings:
     target_disruptive_window_s: float = 1800.0
     """... in this time; beyond it a person must look."""
 
+    failed_tries_max: int = 3
+    """Writes to a workload that did not happen within its cool-down, before no more are tried."""
+
     breaker_count: int = 2
     """This many actions in a row without effect on a workload open its breaker ..."""
 
@@ -96,6 +99,18 @@ class HealingSettings:
 
     arrival_ratio_min: float = 1.2
     """Requests a second over the usual ones that count as grown."""
+
+    release_count_min: int = 20
+    """Requests of new and of old pods below which they are not compared."""
+
+    ill_ratio_min: float = 0.5
+    """Share of a workload's pods that must be ill before all of them are replaced."""
+
+    starting_s: float = 60.0
+    """A pod that is younger may still be starting: not ready is no illness yet."""
+
+    better_ratio: float = 0.8
+    """A figure down to this share of what it was is better: the change stays, well or not."""
 
     release_age_s_max: float = 900.0
     """A release older than this is not suspected."""

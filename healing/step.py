@@ -9,6 +9,7 @@ from healing.ledger import Ledger
 from healing.plan import plan_recovery
 from healing.settings import HealingSettings
 from healing.situation import Situation
+from healing.undo import is_undone
 from healing.verify import judge
 from knowledge.cluster import Change, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
@@ -16,6 +17,12 @@ from knowledge.issues import Issue
 from knowledge.plans import ApprovedPlan, RecoveryPlan, Refused, Verdict
 
 VOLUME_COUNT_MAX = 64
+DONE_COUNT_MAX = 32
+"""Executions that are over and still shown."""
+LOOK_UP_S = 60.0
+"""How long a write may take to be seen in the cluster; client time-outs are far below."""
+LEDGER_S = 86_400.0
+"""How long actions are remembered; no stop figure counts further back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,9 @@ def step(
     """Take in outcomes, judge what is in flight, and plan where something is wrong."""
     spans = sum(situation.tables.services["span_count"].to_list())
     volumes = (*state.volumes, (situation.now_unix_ns, spans))[-VOLUME_COUNT_MAX:]
-    state = replace(_settled(state, outcomes), volumes=volumes)
+    state = replace(_settled(state, (*outcomes, *_found(state, situation))), volumes=volumes)
+    horizon = situation.now_unix_ns - int(LEDGER_S * 1e9)
+    state = replace(state, ledger=state.ledger.pruned(since_unix_ns=horizon))
     state, verdicts, intents = _judged(state, situation, settings)
     approved: tuple[ApprovedPlan, ...] = ()
     refused: tuple[Refused, ...] = ()
@@ -83,7 +92,24 @@ def recheck(
         state, execution.approved.plan, intent.change, situation, settings, but=intent.id
     )
     answer = check(asked, UNDO_GUARDS) if intent.is_undo else check(asked)
-    return answer if isinstance(answer, Refused) else None
+    if isinstance(answer, Refused) or intent.is_undo:
+        return answer if isinstance(answer, Refused) else None
+    return _planned_anew(state, execution.approved.plan, situation, settings)
+
+
+def _planned_anew(
+    state: HealingState, plan: RecoveryPlan, situation: Situation, settings: HealingSettings
+) -> Refused | None:
+    """The evidence once more: on the facts of this moment the same change must come out."""
+    issue = situation.issue(plan.issue_id)
+    assert issue is not None  # a guard saw to it
+    again = plan_recovery(issue, situation, settings, state.ledger)
+    if isinstance(again, Refused):
+        return again
+    if again.change == plan.change:
+        return None
+    reason = "on fresh facts another change would be made"
+    return Refused(issue_id=plan.issue_id, guard="evidence anew", reason=reason)
 
 
 def _intent_id(state: HealingState, count: int, situation: Situation) -> str:
@@ -118,7 +144,33 @@ def _settled(state: HealingState, outcomes: tuple[WriteOutcome, ...]) -> Healing
     for outcome in outcomes:
         ledger = ledger.with_outcome(outcome)
     executions = tuple(execution.after_outcome(ledger) for execution in state.executions)
+    done = [execution for execution in executions if execution.phase == "done"]
+    over = done[: max(0, len(done) - DONE_COUNT_MAX)]
+    executions = tuple(execution for execution in executions if execution not in over)
     return replace(state, ledger=ledger, executions=executions)
+
+
+def _found(state: HealingState, situation: Situation) -> tuple[WriteOutcome, ...]:
+    """What the cluster's own objects tell of writes whose answer was lost."""
+    if situation.cluster is None:
+        return ()
+    found = []
+    for entry in state.ledger.entries:
+        if entry.status != "unknown":
+            continue
+        workload = situation.cluster.workload(entry.intent.change.target)
+        happened = workload is not None and workload.last_action_id == entry.intent.id
+        late_s = (situation.now_unix_ns - entry.intent.created_unix_ns) / 1e9
+        if happened or late_s > LOOK_UP_S:
+            found.append(
+                WriteOutcome(
+                    intent_id=entry.intent.id,
+                    status="applied" if happened else "refused",
+                    reason="found in the cluster" if happened else "never reached the cluster",
+                    finished_unix_ns=situation.now_unix_ns,
+                )
+            )
+    return tuple(found)
 
 
 def _judged(
@@ -141,19 +193,24 @@ def _judged(
             if verdict is not None:
                 verdicts.append(verdict)
                 state = replace(state, ledger=state.ledger.with_verdict(verdict))
-                state, after, undo = _concluded(state, execution, verdict, situation)
+                state, after, undo = _concluded(state, execution, verdict, situation, settings)
                 intents += [undo] if undo else []
         executions.append(after)
     return replace(state, executions=tuple(executions)), tuple(verdicts), tuple(intents)
 
 
 def _concluded(
-    state: HealingState, execution: Execution, verdict: Verdict, situation: Situation
+    state: HealingState,
+    execution: Execution,
+    verdict: Verdict,
+    situation: Situation,
+    settings: HealingSettings,
 ) -> tuple[HealingState, Execution, WriteIntent | None]:
     """The execution after its verdict: done, or being undone, once."""
     done = replace(execution, verdict=verdict, phase="done")
-    if verdict.outcome not in {"unchanged", "worse"} or situation.cluster is None:
+    if not is_undone(execution.approved.plan, verdict, situation, settings):
         return state, done, None
+    assert situation.cluster is not None  # looked at just now
     count = state.intent_count + 1
     undo = undo_intent(
         execution,
@@ -203,7 +260,7 @@ def _planned(
 def _answer(
     state: HealingState, issue: Issue, situation: Situation, settings: HealingSettings
 ) -> ApprovedPlan | Refused:
-    plan = plan_recovery(issue, situation, settings)
+    plan = plan_recovery(issue, situation, settings, state.ledger)
     if isinstance(plan, Refused):
         return plan
     place = plan.change.target.namespace

@@ -19,17 +19,17 @@ def judge(
 ) -> Verdict | None:
     """Return the verdict, or None while it is too early.
 
-    Recovered: the rollout is over and the entry service has been well for `verify_hold_s`, as seen
-    in a window that ended after the change. Otherwise the deadline decides.
+    Recovered: the rollout is over and the entry service has been well for `verify_hold_s`, seen in
+    windows that reach as far beyond the change. Otherwise the deadline decides, which is put off
+    once for a rollout that takes long: what has not arrived cannot have failed.
     """
-    issue = situation.issue(plan.issue_id)
-    now = situation.now_unix_ns
-    if issue is not None and issue.healthy_since_unix_ns is not None and _settled(plan, situation):
-        since = max(issue.healthy_since_unix_ns, applied_unix_ns)
-        if (now - since) / 1e9 >= settings.verify_hold_s:
-            text = f"{issue.service} has been well for {(now - since) / 1e9:.0f} s"
-            return _verdict(plan, "recovered", (text,), now)
-    if now < plan.expected.deadline_unix_ns:
+    now, is_settled = situation.now_unix_ns, _settled(plan, situation)
+    well_s = _well_s(plan, situation, applied_unix_ns)
+    if is_settled and well_s is not None and well_s >= settings.verify_hold_s:
+        text = f"{plan.expected.service} has been well for {well_s:.0f} s"
+        return _verdict(plan, "recovered", (text,), now)
+    waited_s = (now - applied_unix_ns) / 1e9
+    if waited_s < settings.verify_timeout_s * (1 if is_settled else 2):
         return None
     after = {
         symptom.kind: symptom
@@ -41,10 +41,26 @@ def judge(
         text = f"no telemetry of {plan.expected.service} to judge by"
         return _verdict(plan, "unproven", (text,), now)
     evidence = tuple(f"{old.kind}: {old.value:,.3g} to {new.value:,.3g}" for old, new in compared)
+    ratios = [(new.value or 0.0) / (old.value or 1e-9) for old, new in compared]
+    if not is_settled:
+        return _verdict(plan, "unproven", (*evidence, "the change has not arrived in full"), now)
     if not any(new.health == "unhealthy" for _, new in compared):
         return _verdict(plan, "unproven", (*evidence, "well too late to be sure why"), now)
-    worse = any((new.value or 0) > WORSE_RATIO * (old.value or 0) for old, new in compared)
-    return _verdict(plan, "worse" if worse else "unchanged", evidence, now)
+    if max(ratios) > WORSE_RATIO:
+        return _verdict(plan, "worse", evidence, now)
+    if max(ratios) <= settings.better_ratio:
+        return _verdict(plan, "unproven", (*evidence, "better, not well: the change stays"), now)
+    return _verdict(plan, "unchanged", evidence, now)
+
+
+def _well_s(plan: RecoveryPlan, situation: Situation, applied_unix_ns: int) -> float | None:
+    """How long the entry service has surely been well since the change; None: it is not."""
+    issue = situation.issue(plan.issue_id)
+    if issue is None or issue.healthy_since_unix_ns is None:
+        return None
+    well_s = (situation.now_unix_ns - issue.healthy_since_unix_ns) / 1e9
+    seen_s = (situation.tables.end_unix_ns - applied_unix_ns) / 1e9
+    return max(0.0, min(well_s, seen_s))
 
 
 def _verdict(plan: RecoveryPlan, outcome: Outcome, evidence: tuple[str, ...], now: int) -> Verdict:

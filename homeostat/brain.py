@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Final
 
 import pyarrow as pa
 import uvicorn
@@ -29,6 +30,8 @@ from receiver.memory import keep_large_buffers
 from status.app import create_app
 
 log = logging.getLogger(__name__)
+CANNOT_SERVE: Final = 3
+"""Exit code of a process that told why it cannot serve; 1 is that of a bug."""
 
 
 class Brain:
@@ -158,10 +161,10 @@ def run(settings: Settings) -> int:
             f"cannot listen on {settings.status.listen}: {error.strerror}; "
             "stop the other process or set status.listen\n"
         )
-        return 1
+        return CANNOT_SERVE
     except JournalError as error:
         sys.stderr.write(f"{error}; or set knowledge.journal\n")
-        return 1
+        return CANNOT_SERVE
     brain = Brain(settings, journal)
     address = ":".join(map(str, web.getsockname()[:2]))
     sys.stderr.write(f"brain listening status=http://{address} pid={os.getpid()}\n")

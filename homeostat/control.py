@@ -83,15 +83,15 @@ class Control:
         now = clock()
         settings = self._settings.analysis
         slices = watch.due(self._watch, self._buffers, now_unix_ns=now, settings=settings)
-        self._watch, self.tables = await loop.run_in_executor(
-            self._worker, lambda: watch.look(self._watch, slices, settings=settings)
-        )
-        if self.halted is not None:
-            return
         try:
-            await self._conclude(now, clock)
+            self._watch, self.tables = await loop.run_in_executor(
+                self._worker, lambda: watch.look(self._watch, slices, settings=settings)
+            )
+            if self.halted is None:
+                await self._conclude(now, clock)
         except Exception as error:  # a bug of ours, whatever it is, must not act on
-            self.halted = f"{type(error).__name__}: {error}"
+            self.halted = self.halted or f"{type(error).__name__}: {error}"
+            self._watch = watch.skip(self._watch, slices)
             log.exception("control plane halted")
 
     async def _conclude(self, now: int, clock: Callable[[], int]) -> None:
@@ -144,7 +144,7 @@ class Control:
         )
         self._outcomes = (*self._outcomes, outcome)
         await asyncio.get_running_loop().run_in_executor(
-            self._worker, self._journal.append_write, outcome
+            self._worker, self._journal.append_write, self._epoch, outcome
         )
 
     def _recheck(self, intent: WriteIntent, report: ClusterReport, now: int) -> Refused | None:

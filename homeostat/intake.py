@@ -20,8 +20,10 @@ from knowledge.schemas import SchemaError
 
 log = logging.getLogger(__name__)
 
-KEPT_COUNT_MAX: Final = 4096
-"""Frames remembered per receiver; it has far fewer in flight, so a resend is always recognised."""
+KEPT_COUNT_MAX: Final = 64
+"""Frames remembered per receiver; it has at most 8 in flight, so a resend is always recognised."""
+EPOCHS_MAX: Final = 256
+"""Receivers remembered, the newest."""
 
 
 class Intake:
@@ -37,6 +39,10 @@ class Intake:
     def take(self, head: FrameHead, rows: pa.Buffer, attributes: pa.Buffer) -> FrameAnswer:
         """Keep one frame's rows, all or none. The buffers are ours from now on."""
         kept = self._kept.setdefault(head.epoch, deque(maxlen=KEPT_COUNT_MAX))
+        while len(self._kept) > EPOCHS_MAX:  # the oldest receivers are long gone
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            self.counters.pop(oldest, None)
         if head.sequence in kept:
             return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
         try:

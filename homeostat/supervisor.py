@@ -26,7 +26,7 @@ CHILD_ENVIRON: Final = {
 }
 """What our children run with unless the environment says otherwise."""
 STOP_DEADLINE_S: Final = 15.0
-HOPELESS_CODES: Final = (1, 2)
+HOPELESS_CODES: Final = (2, 3)
 """What a child ends with that told why it cannot run: an address is taken, settings are wrong.
 
 A child that was killed, by hostile bytes or by the kernel, is started again however often.

@@ -1,6 +1,7 @@
 """One rule that nearly all settings share."""
 
 from dataclasses import fields
+from math import isfinite
 from typing import Any
 
 
@@ -14,6 +15,8 @@ def require_positive(settings: Any, *, zero_is_fine: frozenset[str] = frozenset(
         value = getattr(settings, field.name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
+        if not isfinite(value):
+            raise ValueError(f"{field.name} must be a finite number, got {value}")
         if value < 0 or (value == 0 and field.name not in zero_is_fine):
             least = "0 or more" if field.name in zero_is_fine else "above 0"
             raise ValueError(f"{field.name} must be {least}, got {value}")

@@ -40,7 +40,11 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One workload: its wanted and real size, releases, and who else steers it."""
+    """One workload: its wanted and real size, releases, and who else steers it.
+
+    `last_action_id`: the intent that last wrote to it, which rides in the write itself; so a write
+    whose answer was lost can be looked up. A revision number names a release for good.
+    """
 
     key: WorkloadKey
     resource_version: str
@@ -53,10 +57,13 @@ class Workload:
     is_opted_in: bool
     steered_by: str | None
     replicas_max: int
+    last_action_id: str = ""
 
-    def previous_revision(self) -> Revision | None:
-        """The release before the current one, if the cluster still has it."""
-        older = [r for r in self.revisions if r.number < self.revision]
+    def previous_revision(self, *, condemned: frozenset[int]) -> Revision | None:
+        """The release before the current one that the cluster still has and nobody condemned."""
+        older = [
+            r for r in self.revisions if r.number < self.revision and r.number not in condemned
+        ]
         return max(older, key=lambda r: r.number, default=None)
 
     def current_revision(self) -> Revision | None:

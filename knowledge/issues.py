@@ -56,7 +56,10 @@ Finding = Literal["cause", "several causes", "no cause in view"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Something that users feel, from its first sign until it stays away."""
+    """Something that users feel, from its first sign until it stays away.
+
+    `seen_unix_ns`: when it was last known how the service does.
+    """
 
     id: str
     kind: IssueKind
@@ -67,6 +70,7 @@ class Issue:
     fired_unix_ns: int | None
     resolved_unix_ns: int | None
     healthy_since_unix_ns: int | None
+    seen_unix_ns: int
     symptoms: tuple[Symptom, ...]
     finding: Finding
     causes: tuple[Cause, ...]

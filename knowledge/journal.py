@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS ticks (
     outputs TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS writes (
-    intent_id TEXT NOT NULL, finished_unix_ns INTEGER NOT NULL, outcome TEXT NOT NULL
+    intent_id TEXT NOT NULL, epoch INTEGER NOT NULL, finished_unix_ns INTEGER NOT NULL,
+    outcome TEXT NOT NULL
 );
 """
 _TABLES: Final = ("operations", "services", "edges", "blame", "instances")
@@ -140,11 +141,11 @@ class Journal:
             ),
         )
 
-    def append_write(self, outcome: WriteOutcome) -> None:
+    def append_write(self, epoch: int, outcome: WriteOutcome) -> None:
         """Append what became of a write; durable when it returns."""
         self._db.execute(
-            "INSERT INTO writes VALUES (?, ?, ?)",
-            (outcome.intent_id, outcome.finished_unix_ns, to_json(outcome).decode()),
+            "INSERT INTO writes VALUES (?, ?, ?, ?)",
+            (outcome.intent_id, epoch, outcome.finished_unix_ns, to_json(outcome).decode()),
         )
 
     def prune(self, *, before_unix_ns: int) -> int:
@@ -194,14 +195,15 @@ class Journal:
             approved += outputs.approved
             intents += outputs.intents
             verdicts += outputs.verdicts
-        known = {intent.id for intent in intents}
         outcomes = [
             from_json(WriteOutcome, text)
-            for (text,) in self._db.execute("SELECT outcome FROM writes ORDER BY rowid")
+            for (text,) in self._db.execute(
+                "SELECT outcome FROM writes WHERE epoch < ? ORDER BY rowid", (before_epoch,)
+            )
         ]
         return Memory(
             approved=tuple(approved),
             intents=tuple(intents),
-            outcomes=tuple(o for o in outcomes if o.intent_id in known),
+            outcomes=tuple(outcomes),
             verdicts=tuple(verdicts),
         )

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import uuid
+from typing import Final
 
 import pyarrow as pa
 
@@ -13,6 +14,9 @@ from receiver.handover import Handover
 from receiver.memory import keep_large_buffers
 from receiver.pipeline import Pipeline
 from receiver.settings import ReceiverSettings
+
+CANNOT_LISTEN: Final = 3
+"""Exit code of a process that told why it cannot serve; 1 is that of a bug."""
 
 
 class Receiver:
@@ -69,7 +73,7 @@ def run(settings: ReceiverSettings) -> int:
         sys.stderr.write(
             f"{error}: another process may hold it; stop that one or set receiver.grpc.listen\n"
         )
-        return 1
+        return CANNOT_LISTEN
     receiver.start()
     sys.stderr.write(f"receiver listening grpc={receiver.address} epoch={receiver.epoch}\n")
     sys.stderr.flush()

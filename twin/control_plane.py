@@ -74,6 +74,7 @@ class ControlPlane:
         except RejectedError as error:
             return self._outcome(intent, "failed", str(error))
         self._applied_ids.add(intent.id)
+        deployment.last_action_id = intent.id
         self.writes.append(
             AppliedWrite(
                 unix_ns=self._agenda.now_unix_ns,
@@ -160,6 +161,7 @@ def _workload(deployment: Deployment) -> Workload:
         is_opted_in=True,
         steered_by=service.steered_by,
         replicas_max=service.replicas_max,
+        last_action_id=deployment.last_action_id,
     )
 
 

@@ -85,7 +85,10 @@ class Faults:
         if play is None:
             raise FaultError(f"unknown fault {kind!r}, known are {', '.join(self._plays)}")
         if service is None:
-            service = self._rng.choice(self.suitable(kind))
+            # a place that was ill before is on its cool-down: another one makes the better story
+            spent = {fault.service for fault in self.played}
+            names = self.suitable(kind)
+            service = self._rng.choice([n for n in names if n not in spent] or names)
         deployment = self._deployments.get(service)
         if deployment is None:
             raise FaultError(f"unknown service {service!r}")

@@ -129,6 +129,7 @@ class Deployment:
         "external_ms_mean",
         "is_rolling",
         "key",
+        "last_action_id",
         "leaving",
         "operations",
         "pods",
@@ -145,6 +146,7 @@ class Deployment:
         self.service = service
         self.key = key
         self.resource_version = resource_version
+        self.last_action_id = ""
         self.replicas = service.replicas
         self.releases: list[Release] = []
         self.template: Template

@@ -1,4 +1,8 @@
-"""The only way to a write: fresh facts, the guards once more, then the adapter."""
+"""The only way to a write: fresh facts, the guards once more, then the adapter.
+
+A write whose answer was lost is looked up before it is tried again: the cluster knows the last
+action on each workload.
+"""
 
 from collections.abc import Callable
 
@@ -25,6 +29,12 @@ async def write_guarded(
         reason = f"no fresh facts to check the guards on: {error}"
         return WriteOutcome(
             intent_id=intent.id, status="failed", reason=reason, finished_unix_ns=now_unix_ns()
+        )
+    workload = report.workload(intent.change.target)
+    if workload is not None and workload.last_action_id == intent.id:
+        reason = "found to have been applied before"
+        return WriteOutcome(
+            intent_id=intent.id, status="applied", reason=reason, finished_unix_ns=now_unix_ns()
         )
     refusal = recheck(intent, report)
     if refusal is not None:

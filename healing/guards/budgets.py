@@ -39,6 +39,17 @@ def target_disruption(asked: Asked) -> str | None:
     return f"{count} disruptive actions on {asked.change.target} in {window_s:.0f} s: ask a person"
 
 
+def failed_tries(asked: Asked) -> str | None:
+    """A write that is refused or fails again and again is for a person to look at."""
+    window_s, limit = asked.settings.target_cooldown_s, asked.settings.failed_tries_max
+    count = asked.ledger.tries(
+        asked.change.target, since_unix_ns=_since(asked, window_s), but=asked.intent_id
+    )
+    if count < limit:
+        return None
+    return f"{count} writes to {asked.change.target} came to nothing in {window_s:.0f} s"
+
+
 def breaker(asked: Asked) -> str | None:
     """What did not help twice in a row will not help the third time."""
     limit, open_s = asked.settings.breaker_count, asked.settings.breaker_s
@@ -95,6 +106,7 @@ BUDGETS: Final[tuple[Guard, ...]] = (
     in_flight,
     target_cooldown,
     target_disruption,
+    failed_tries,
     breaker,
     namespace_budget,
     cluster_budget,

@@ -20,7 +20,12 @@ def still_firing(asked: Asked) -> str | None:
         return "the issue is gone"
     if issue.healthy_since_unix_ns is not None:
         return "the issue's service is well again"
-    return None if issue.state == "firing" else f"the issue is {issue.state}"
+    if issue.state != "firing":
+        return f"the issue is {issue.state}"
+    seen = [s for s in asked.situation.symptoms if s.service == issue.service]
+    if not any(symptom.health == "unhealthy" for symptom in seen):
+        return f"nothing that is seen of {issue.service} now is unhealthy"
+    return None
 
 
 def clear_cause(asked: Asked) -> str | None:

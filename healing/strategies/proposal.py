@@ -10,13 +10,17 @@ from knowledge.plans import Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One issue with the cause that is to be treated; workload and report are known to exist."""
+    """One issue with the cause that is to be treated; workload and report are known to exist.
+
+    `condemned`: revisions of the workload that were rolled back from before.
+    """
 
     issue: Issue
     cause: Cause
     workload: Workload
     cluster: ClusterReport
     situation: Situation
+    condemned: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,11 @@ def propose_restart(case: Case, settings: HealingSettings) -> Proposal | NotThis
         if age_s <= settings.release_age_s_max:
             return _not_this(f"release {current.version} is new: a restart would hide its fault")
     pods = case.cluster.pods_of(case.workload.key)
-    fact = _illness(pods)
+    if _is_overloaded(case, pods, settings):
+        return _not_this("it is overloaded: a restart would take room away")
+    fact = _illness(pods, settings, now_unix_ns=case.situation.now_unix_ns)
     if fact is None:
-        return _not_this("neither the cluster nor a probe finds anything wrong with its pods")
+        return _not_this("neither the cluster nor a probe finds enough of its pods ill")
     key = case.workload.key
     return Proposal(
         change=Restart(target=key),
@@ -35,15 +37,27 @@ def _not_this(reason: str) -> NotThis:
     return NotThis(strategy="restart", reason=reason)
 
 
-def _illness(pods: tuple[Pod, ...]) -> Fact | None:
-    """What the API or our probe finds wrong with the pods, gravest first."""
-    total = len(pods)
-    if killed := [pod for pod in pods if pod.oom_killed]:
-        return Fact(source="api", text=f"{len(killed)} of {total} pods were killed out of memory")
-    if full := [pod for pod in pods if (pod.memory_ratio or 0.0) >= MEMORY_AT_LIMIT]:
-        return Fact(source="api", text=f"{len(full)} of {total} pods are at their memory limit")
-    if failed := [pod for pod in pods if pod.probe == "failed"]:
-        return Fact(source="probe", text=f"{len(failed)} of {total} pods fail our probe")
-    if unready := [pod for pod in pods if not pod.ready]:
-        return Fact(source="api", text=f"{len(unready)} of {total} pods are not ready")
-    return None
+def _is_overloaded(case: Case, pods: tuple[Pod, ...], settings: HealingSettings) -> bool:
+    used = [pod.cpu_ratio for pod in pods if pod.ready and pod.cpu_ratio is not None]
+    is_busy = bool(used) and sum(used) / len(used) >= settings.scale_usage_min
+    return is_busy and (case.cause.arrival_ratio or 0.0) >= settings.arrival_ratio_min
+
+
+def _illness(pods: tuple[Pod, ...], settings: HealingSettings, *, now_unix_ns: int) -> Fact | None:
+    """What the API or our probe finds wrong with most pods now; what they got over does not count.
+
+    A pod out of memory long ago that works again is well, one that is only starting is not ill.
+    """
+    full = {pod.uid for pod in pods if (pod.memory_ratio or 0.0) >= MEMORY_AT_LIMIT}
+    failed = {pod.uid for pod in pods if pod.probe == "failed"}
+    born = now_unix_ns - int(settings.starting_s * 1e9)
+    down = {
+        pod.uid
+        for pod in pods
+        if not pod.ready and (pod.restart_count or pod.started_unix_ns < born)
+    }
+    if not pods or len(full | failed | down) < settings.ill_ratio_min * len(pods):
+        return None
+    counts = ((full, "at their memory limit"), (failed, "failing our probe"), (down, "not ready"))
+    found = ", ".join(f"{len(uids)} {what}" for uids, what in counts if uids)
+    return Fact(source="api" if full or down else "probe", text=f"of {len(pods)} pods {found}")

@@ -5,17 +5,21 @@ own or pods that do not get ready must speak against the new release and not aga
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import Case, NotThis, Proposal
 from knowledge.cluster import Pod, Revision, RollBackRelease
 from knowledge.plans import Fact
 
+FAILED_RATIO_MIN: Final = 0.02
+"""Two failures in a hundred requests: pods of one good release do not differ by so much."""
+
 
 def propose_roll_back(case: Case, settings: HealingSettings) -> Proposal | NotThis:
     """Propose the release before the current one, where the current one brought the trouble."""
     current = case.workload.current_revision()
-    previous = case.workload.previous_revision()
+    previous = case.workload.previous_revision(condemned=case.condemned)
     if current is None or previous is None:
         return _not_this("the cluster knows no release to go back to")
     age_s = (case.situation.now_unix_ns - current.created_unix_ns) / 1e9
@@ -26,7 +30,7 @@ def propose_roll_back(case: Case, settings: HealingSettings) -> Proposal | NotTh
     pods = case.cluster.pods_of(case.workload.key)
     new = [pod for pod in pods if pod.revision == current.number]
     old = [pod for pod in pods if pod.revision != current.number]
-    worse = _worse_in_telemetry(case, new, old)
+    worse = _worse_in_telemetry(case, new, old, settings)
     if worse is None:
         return _not_this(f"pods of release {current.version} do no worse than the others")
     against = _against(new, old)
@@ -55,26 +59,32 @@ def _against(new: Iterable[Pod], old: Iterable[Pod]) -> Fact | None:
     """What no sender of telemetry can forge, against the new pods only."""
     new, old = list(new), list(old)
     failed = [pod for pod in new if pod.probe == "failed"]
-    if failed and not any(pod.probe == "failed" for pod in old):
+    if 2 * len(failed) >= len(new) > 0 and not any(pod.probe == "failed" for pod in old):
         return Fact(source="probe", text=f"{len(failed)} of {len(new)} new pods fail our probe")
     crashing = [pod for pod in new if pod.restart_count and not pod.ready]
-    if crashing and all(pod.ready for pod in old):
+    if 2 * len(crashing) >= len(new) > 0 and all(pod.ready for pod in old):
         return Fact(source="api", text=f"{len(crashing)} of {len(new)} new pods do not stay up")
     return None
 
 
-def _worse_in_telemetry(case: Case, new: list[Pod], old: list[Pod]) -> str | None:
+def _worse_in_telemetry(
+    case: Case, new: list[Pod], old: list[Pod], settings: HealingSettings
+) -> str | None:
     """How the new pods do beside the old ones, or beside the time before there were new ones."""
     new_failed, new_count, new_ms = _figures(case, {pod.uid for pod in new})
     old_failed, old_count, old_ms = _figures(case, {pod.uid for pod in old})
-    if not new_count:
+    if new_count < settings.release_count_min:
         return None
     new_ratio = new_failed / new_count
-    if not old_count:
-        return f"it fell ill after the release: {new_ratio:.0%} of its requests fail now"
+    if not old:
+        if case.cause.kind == "slow":
+            return f"it became slow after the release: {new_ms:,.0f} ms on average"
+        is_failing = new_ratio > FAILED_RATIO_MIN
+        return f"after the release {new_ratio:.0%} of its requests fail" if is_failing else None
+    if old_count < settings.release_count_min:
+        return None
     old_ratio = old_failed / old_count
-    if new_ratio > 2 * old_ratio and new_ratio - old_ratio > 0.02:  # noqa: PLR2004 - see below
-        # twice as many and two points more: beyond what pods of one release differ by
+    if new_ratio > 2 * old_ratio and new_ratio - old_ratio > FAILED_RATIO_MIN:
         return f"{new_ratio:.0%} of requests fail on new pods, {old_ratio:.0%} on old ones"
     if new_ms > 2 * old_ms:
         return f"new pods take {new_ms:,.0f} ms on average, old ones {old_ms:,.0f} ms"

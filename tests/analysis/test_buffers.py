@@ -1,5 +1,6 @@
 """Buffers: bounded, counted, and nothing young is ever dropped."""
 
+import weakref
 from typing import Any
 
 import pyarrow as pa
@@ -82,6 +83,18 @@ def test_attributes_of_the_newest_rows_are_held_within_their_own_bound(new_spans
     assert buffers.counts("traces").dropped_attribute_rows == 30
     buffers.trim(10**12)
     assert buffers.size_bytes == 0
+
+
+def test_rows_that_are_let_go_are_really_gone(new_spans: Any) -> None:
+    buffers = Buffers(bytes_max=2**20, attribute_bytes_max=2**20, retention_s=60)
+    table = _table(new_spans, 1).drop_columns(["attributes"])
+    gone = weakref.ref(table)
+    empty = _table(new_spans, 1).select(["attributes"])
+    buffers.add("traces", table, empty, now_unix_ns=0, watermark_unix_ns=0)
+    del table
+    assert gone() is not None
+    buffers.trim(10**12)
+    assert gone() is None
 
 
 def test_late_and_future_rows_are_counted(new_spans: Any) -> None:

@@ -57,6 +57,23 @@ def test_a_failure_with_two_failed_calls_is_shared(spans: Any) -> None:
     assert _failures(spans) == {"a": 0.5, "b": 0.5}
 
 
+def test_a_failed_try_that_was_mended_by_a_retry_blames_nobody(spans: Any) -> None:
+    root = spans.add("front", 0, 100, error=True)
+    spans.add("front", 10, 20, kind=3, parent=root, peer="a", error=True)
+    spans.add("front", 30, 40, kind=3, parent=root, peer="a")
+    assert _failures(spans) == {"front": 1.0}
+
+
+def test_calls_that_share_an_id_do_not_multiply(spans: Any) -> None:
+    root = spans.add("front", 0, 100, error=True)
+    call = spans.add("front", 10, 90, kind=3, parent=root, peer="a", error=True)
+    loop = spans.add("a", 20, 80, parent=call, error=True)
+    for _ in range(40):
+        spans.add("a", 30, 70, kind=3, parent=loop, peer="a", error=True)
+        spans.rows[-1]["span_id"] = call
+    assert sum(_failures(spans).values()) == 1.0
+
+
 def test_a_handled_failure_blames_nobody(spans: Any) -> None:
     root = spans.add("front", 0, 100)
     spans.add("front", 10, 40, kind=3, parent=root, peer="a", error=True)

@@ -74,9 +74,13 @@ def test_no_history_breaks_the_order_of_states(healths: list[Health]) -> None:
     assert ranks == sorted(ranks)
 
 
-@given(st.lists(st.sampled_from(["healthy", "unhealthy"]), max_size=20))
-def test_unknown_changes_nothing_but_the_time(healths: list[Health]) -> None:
-    for issue, after in zip(_run(healths), _run([*healths, "unknown"])[:-1], strict=True):
-        assert issue == after
-    if healths and (last := _run(healths)[-1]) and last.state != "resolved":
-        assert _run([*healths, "unknown"])[-1] == last
+def test_silence_starts_the_recovery_anew() -> None:
+    states = _states(["unhealthy", "healthy", "healthy", "unknown", "healthy", "healthy"])
+    assert states[-1] == "firing"
+
+
+def test_an_issue_that_nothing_is_heard_of_is_closed_at_last() -> None:
+    silence: list[Health] = ["unknown"] * 121
+    states = _states(["unhealthy", *silence])
+    assert states[119] == "firing"
+    assert states[-1] == "resolved"

@@ -139,6 +139,33 @@ def test_two_culprits_are_several_causes(warm: AnalysisState, new_spans: Any) ->
     assert output.issues[0].finding == "several causes"
 
 
+def test_a_slow_callee_that_nobody_named_is_no_ground_to_blame_another(
+    warm: AnalysisState, new_spans: Any
+) -> None:
+    spans = _shop(new_spans(), back_ms=12)
+    for index in range(100):  # the same requests, with a wait for a database without a name
+        trace = index.to_bytes(16, "big")
+        root = spans.rows[5 * index]
+        root["end_unix_ns"] += 2000 * 10**6
+        begin = root["end_unix_ns"] / 1e6 - 2000
+        spans.add("front", begin, begin + 2000, kind=3, parent=root["span_id"], trace=trace)
+    _, output = _look(warm, _window(spans), 1055)
+    (issue,) = output.issues
+    assert issue.finding == "no cause in view"
+
+
+def test_fewer_requests_are_no_recovery(warm: AnalysisState, new_spans: Any) -> None:
+    sick = _window(_shop(new_spans(), back_ms=2000))
+    state, _ = _look(warm, sick, 1055)
+    state, _ = _look(state, sick, 1060)
+    few = _shop(new_spans(), back_ms=2000)
+    few.rows = few.rows[: 5 * 20]
+    for index in range(10):
+        state, output = _look(state, _window(few), 1065 + 5 * index)
+    assert output.issues[0].state == "firing"
+    assert state.baselines == warm.baselines
+
+
 def test_without_a_baseline_slowness_has_no_cause_in_view(new_spans: Any) -> None:
     _, output = _look(AnalysisState(), _window(_shop(new_spans(), back_ms=2000)), 1000)
     assert output.issues[0].finding == "no cause in view"

@@ -78,7 +78,7 @@ class World:
         )
     )
     issue_changes: dict[str, Any] = field(default_factory=dict)
-    symptoms: tuple[Symptom, ...] = ()
+    symptoms: tuple[Symptom, ...] = field(default_factory=lambda: (symptom(2000.0),))
     trace_age_s: float | None = 1.0
     is_warm: bool = True
     report_age_s: float = 0.0
@@ -98,6 +98,7 @@ class World:
             fired_unix_ns=NOW - 10 * SECOND_NS,
             resolved_unix_ns=None,
             healthy_since_unix_ns=None,
+            seen_unix_ns=NOW,
             symptoms=(symptom(2000.0),),
             finding="cause",
             causes=(self.cause,),
@@ -116,7 +117,7 @@ class World:
 
     def situation(self) -> Situation:
         """The picture of this moment."""
-        tables = WindowTables.empty(0, 15 * SECOND_NS)
+        tables = WindowTables.empty(self.now_unix_ns - 15 * SECOND_NS, self.now_unix_ns)
         if self.instances:
             names = {name: [row[name] for row in self.instances] for name in INSTANCES.names}
             tables = replace(tables, instances=pl.DataFrame(names))

@@ -155,6 +155,19 @@ def test_the_gate_writes_what_the_guards_let_pass(path: Path) -> None:
     assert _do(path, act).status == "applied"
 
 
+def test_the_gate_finds_a_write_whose_answer_was_lost_before_it_asks_anyone(path: Path) -> None:
+    def refuse(intent: WriteIntent, _: ClusterReport) -> Refused:
+        return Refused(issue_id=intent.issue_id, guard="unmoved", reason="it has 4 already")
+
+    async def act(cluster: Cluster) -> tuple[WriteOutcome, WriteOutcome]:
+        intent = _intent(await cluster.report(), CHANGES[0], "cart")
+        first = await cluster.write(intent)  # and the answer never came
+        return first, await write_guarded(cluster, intent, refuse, now_unix_ns=lambda: 1)
+
+    first, again = _do(path, act)
+    assert (first.status, again.status) == ("applied", "applied")
+
+
 def test_the_gate_shows_the_guards_fresh_facts_and_obeys_them(path: Path, world: World) -> None:
     seen: list[ClusterReport] = []
 

@@ -83,6 +83,7 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
     ("still firing", {"issue_changes": {"id": "another"}}),
     ("still firing", {"issue_changes": {"state": "pending"}}),
     ("still firing", {"issue_changes": {"healthy_since_unix_ns": 1}}),
+    ("still firing", {"symptoms": ()}),
     ("clear cause", {"issue_changes": {"finding": "several causes"}}),
     ("clear cause", {"issue_changes": {"causes": ()}}),
 ]
@@ -191,13 +192,18 @@ def test_what_may_have_happened_spends_budget(world: Any, status: str) -> None:
     assert _refusal(world.asked(ledger=ledger)) == "target cooldown"
 
 
+def test_writes_that_come_to_nothing_are_not_tried_for_ever(world: Any) -> None:
+    ledger = _ledger(*[(TARGET, 5, None)] * 3, status="conflict")
+    assert _refusal(world.asked(ledger=ledger)) == "failed tries"
+
+
 def test_only_one_action_awaits_its_verdict(world: Any) -> None:
     assert _refusal(world.asked(in_flight=1)) == "in flight"
 
 
 def test_a_storm_without_one_cause_is_only_observed(world: Any, reading: Any) -> None:
     services = [replace(world.cause.service, name=f"s{i}") for i in range(5)]
-    world.symptoms = tuple(reading(2000.0, service=service) for service in services[:3])
+    world.symptoms += tuple(reading(2000.0, service=service) for service in services[:3])
     world.symptoms += tuple(
         reading(1.0, health="healthy", service=service) for service in services[3:]
     )

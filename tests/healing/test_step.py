@@ -95,6 +95,7 @@ def test_what_did_not_help_is_undone_once(
     overloaded: Any, reading: Any, value: float, outcome: str
 ) -> None:
     state = _applied(overloaded)
+    overloaded.pod = replace(overloaded.pod, cpu_ratio=0.2)  # the added room is idle
     overloaded.symptoms = (reading(value),)
     state, output = _tick(_later(overloaded, 179), state)
     assert output.verdicts == ()
@@ -114,6 +115,7 @@ def test_what_did_not_help_is_undone_once(
 
 def test_without_telemetry_a_plan_is_unproven_and_stays(overloaded: Any) -> None:
     state = _applied(overloaded)
+    overloaded.symptoms = ()
     _, output = _tick(_later(overloaded, 181), state)
     assert [verdict.outcome for verdict in output.verdicts] == ["unproven"]
     assert output.intents == ()
@@ -130,8 +132,70 @@ def test_an_unknown_write_is_tried_again_under_its_own_id_while_fresh(overloaded
     state, intent = _begin(overloaded)
     state, output = _tick(overloaded, state, _outcome(intent, "unknown"))
     assert output.intents == (intent,)
-    _, output = _tick(_later(overloaded, 61), state)
+    state, output = _tick(_later(overloaded, 61), state)
+    assert intent not in output.intents
+    assert state.ledger.entries[0].status == "refused"
+    assert state.ledger.entries[0].reason == "never reached the cluster"
+
+
+def test_a_write_whose_answer_was_lost_is_found_and_judged(overloaded: Any) -> None:
+    state, intent = _begin(overloaded)
+    overloaded.workload = replace(
+        overloaded.workload, replicas=4, ready_replicas=4, last_action_id=intent.id
+    )
+    state, output = _tick(overloaded, state, _outcome(intent, "unknown"))
+    assert output.intents in {(intent,), ()}
+    state, output = _tick(overloaded, state, plans=True)
     assert output.intents == ()
+    assert [e.status for e in state.ledger.entries] == ["applied"]
+    assert [e.phase for e in state.executions] == ["verifying"]
+
+
+@pytest.mark.parametrize("status", ["failed", "unknown"])
+def test_a_retry_that_could_not_look_leaves_it_unknown(overloaded: Any, status: str) -> None:
+    state, intent = _begin(overloaded)
+    state, _ = _tick(overloaded, state, _outcome(intent, "unknown"))
+    state, _ = _tick(overloaded, state, _outcome(intent, status))
+    assert [e.status for e in state.ledger.entries] == ["unknown"]
+    assert len(state.in_flight) == 1
+
+
+def test_room_that_is_still_needed_is_not_taken_away(overloaded: Any, reading: Any) -> None:
+    state = _applied(overloaded)  # its pods are as busy as before
+    overloaded.symptoms = (reading(2100.0),)
+    _, output = _tick(_later(overloaded, 181), state)
+    assert [verdict.outcome for verdict in output.verdicts] == ["unchanged"]
+    assert output.intents == ()
+
+
+def test_what_made_it_better_stays(overloaded: Any, reading: Any) -> None:
+    state = _applied(overloaded)
+    overloaded.pod = replace(overloaded.pod, cpu_ratio=0.2)
+    overloaded.symptoms = (reading(1050.0),)
+    _, output = _tick(_later(overloaded, 181), state)
+    assert [verdict.outcome for verdict in output.verdicts] == ["unproven"]
+    assert output.intents == ()
+
+
+def test_what_has_not_arrived_in_full_is_waited_for_and_not_undone(
+    overloaded: Any, reading: Any
+) -> None:
+    state = _applied(overloaded)
+    overloaded.symptoms = (reading(2100.0),)
+    overloaded.workload = replace(overloaded.workload, ready_replicas=3, is_rolling=True)
+    state, output = _tick(_later(overloaded, 181), state)
+    assert output.verdicts == ()
+    _, output = _tick(_later(overloaded, 361), state)
+    assert [verdict.outcome for verdict in output.verdicts] == ["unproven"]
+    assert output.intents == ()
+
+
+def test_evidence_that_is_gone_at_the_write_stops_it(overloaded: Any) -> None:
+    state, intent = _begin(overloaded)
+    overloaded.pod = replace(overloaded.pod, cpu_ratio=0.3)
+    refusal = recheck(state, intent, overloaded.situation(), overloaded.settings)
+    assert refusal is not None
+    assert "no overload" in refusal.reason
 
 
 def test_the_last_look_before_a_write_sees_what_changed_since(overloaded: Any) -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healing.ledger import Ledger
 from healing.plan import plan_recovery
 from healing.strategies.scale_up import wanted_replicas
-from knowledge.cluster import Restart, RollBackRelease, Scale
+from knowledge.cluster import Restart, RollBackRelease, Scale, WriteIntent
 from knowledge.plans import RecoveryPlan, Refused
 
 SECOND_NS = 10**9
@@ -17,7 +18,7 @@ NOW = 10_000 * SECOND_NS
 
 
 def _plan(world: Any) -> RecoveryPlan | Refused:
-    return plan_recovery(world.issue(), world.situation(), world.settings)
+    return plan_recovery(world.issue(), world.situation(), world.settings, Ledger())
 
 
 def _change(world: Any) -> Any:
@@ -145,7 +146,6 @@ def test_a_first_release_has_nothing_to_go_back_to(world: Any) -> None:
 @pytest.mark.parametrize(
     "illness",
     [
-        {"oom_killed": True},
         {"memory_ratio": 0.95},
         {"probe": "failed"},
         {"ready": False},
@@ -162,7 +162,64 @@ def test_ill_pods_of_a_long_known_release_are_restarted(
 
 
 def test_pods_that_nothing_speaks_against_are_left_alone(world: Any) -> None:
-    assert "finds anything wrong" in _why_not(world)
+    assert "finds enough of its pods ill" in _why_not(world)
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        [{"oom_killed": True, "restart_count": 1}] * 4,  # they got over it
+        [{"ready": False, "started_unix_ns": NOW - SECOND_NS}] * 4,  # they are only starting
+        [{"probe": "failed"}, {}, {}, {}],  # one of many
+    ],
+)
+def test_what_pods_got_over_or_only_one_has_replaces_none_of_them(
+    world: Any, pods: list[dict[str, Any]]
+) -> None:
+    world.pods = tuple(
+        replace(world.pod, uid=f"p-{index}", **changes) for index, changes in enumerate(pods)
+    )
+    assert "finds enough of its pods ill" in _why_not(world)
+
+
+def test_an_overload_at_its_limit_is_not_answered_with_a_restart(world: Any) -> None:
+    _overloaded(world)
+    world.workload = replace(world.workload, replicas_max=2)
+    world.pod = replace(world.pod, probe="failed")
+    assert "would take room away" in _why_not(world)
+
+
+def test_a_release_that_was_rolled_back_from_is_never_gone_back_to(world: Any) -> None:
+    _released(world)
+    one, two = world.workload.revisions
+    three = replace(two, number=3)
+    old = replace(two, created_unix_ns=0)
+    world.workload = replace(world.workload, revisions=(one, old, three), revision=3)
+    world.pods = (world.pods[0], replace(world.pods[1], revision=3))
+    before = WriteIntent(
+        id="a",
+        plan_id="p",
+        issue_id="i",
+        epoch=1,
+        change=RollBackRelease(target=world.workload.key, revision=1, revision_before=2),
+        resource_version="1",
+        undo=None,
+        is_undo=False,
+        created_unix_ns=0,
+    )
+    ledger = Ledger().with_intent(before)
+    plan = plan_recovery(world.issue(), world.situation(), world.settings, ledger)
+    assert isinstance(plan, RecoveryPlan)
+    assert isinstance(plan.change, RollBackRelease)
+    assert plan.change.revision == 1
+
+
+def test_too_few_requests_say_nothing_about_a_release(world: Any) -> None:
+    _released(world).instances = (
+        _instance("old", 1),
+        {**_instance("new", 5), "span_count": 10},
+    )
+    assert "no worse" in _why_not(world)
 
 
 def test_a_new_release_is_not_restarted_to_hide_its_fault(world: Any) -> None:

@@ -66,7 +66,7 @@ def test_an_append_is_durable_without_a_close(path: Path) -> None:
     journal = Journal.open(path)
     epoch = journal.begin_epoch(1, b"{}")
     journal.append_tick(epoch, _inputs(), _outputs(INTENT))
-    journal.append_write(OUTCOME)
+    journal.append_write(epoch, OUTCOME)
     memory = Journal.open(path, read_only=True).memory(epoch + 1)
     assert memory.intents == (INTENT,)
     assert memory.outcomes == (OUTCOME,)

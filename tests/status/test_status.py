@@ -42,6 +42,7 @@ def snapshot() -> StatusSnapshot:
         fired_unix_ns=2,
         resolved_unix_ns=None,
         healthy_since_unix_ns=None,
+        seen_unix_ns=2,
         symptoms=(),
         finding="cause",
         causes=(

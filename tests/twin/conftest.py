@@ -99,7 +99,7 @@ class Story:
 
     def roll_back(self, name: str) -> WriteOutcome:
         workload = self.workload(name)
-        previous = workload.previous_revision()
+        previous = workload.previous_revision(condemned=frozenset())
         assert previous is not None
         change = RollBackRelease(
             target=workload.key, revision=previous.number, revision_before=workload.revision

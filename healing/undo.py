@@ -1,0 +1,41 @@
+"""Whether taking a change back would do good: a plan that did not help may still do no harm.
+
+The write's own guards ask the rest: permission, fresh facts, the state of the target.
+"""
+
+from healing.settings import HealingSettings
+from healing.situation import Situation
+from knowledge.cluster import ClusterReport, RollBackRelease, Scale
+from knowledge.plans import RecoveryPlan, Verdict
+
+
+def is_undone(
+    plan: RecoveryPlan, verdict: Verdict, situation: Situation, settings: HealingSettings
+) -> bool:
+    """Return whether `plan` is taken back after `verdict`."""
+    cluster = situation.cluster
+    if verdict.outcome not in {"unchanged", "worse"} or plan.undo is None or cluster is None:
+        return False
+    match plan.change:
+        case Scale() as change:
+            return _has_room(change, cluster, settings)
+        case RollBackRelease() as change:
+            return verdict.outcome == "worse" and _is_ill(change, cluster)
+        case _:
+            return True
+
+
+def _has_room(change: Scale, cluster: ClusterReport, settings: HealingSettings) -> bool:
+    """Fewer pods could do what these do; otherwise the room that was added is still needed."""
+    used = [pod.cpu_ratio for pod in cluster.pods_of(change.target) if pod.ready]
+    known = [usage for usage in used if usage is not None]
+    if not known or not change.replicas_before:
+        return False
+    usage = sum(known) / len(known) * change.replicas / change.replicas_before
+    return usage <= settings.scale_usage_min
+
+
+def _is_ill(change: RollBackRelease, cluster: ClusterReport) -> bool:
+    """The release that was gone back to fails our own probe: it is no better than the other."""
+    pods = cluster.pods_of(change.target)
+    return any(pod.probe == "failed" for pod in pods if pod.revision == change.revision)
