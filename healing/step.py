@@ -245,7 +245,8 @@ def _planned(
     intents: list[WriteIntent] = []
     in_hand = {execution.approved.plan.issue_id for execution in state.in_flight}
     for issue in situation.issues:
-        if issue.state != "firing" or issue.id in in_hand:
+        is_well_again = issue.healthy_since_unix_ns is not None
+        if issue.state != "firing" or is_well_again or issue.id in in_hand:
             continue
         answer = _answer(state, issue, situation, settings)
         if isinstance(answer, Refused):

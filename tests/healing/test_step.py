@@ -71,6 +71,12 @@ def test_nothing_is_planned_twice_for_one_issue(overloaded: Any) -> None:
     assert output.intents == ()
 
 
+def test_nothing_is_planned_for_what_is_well_again(overloaded: Any) -> None:
+    overloaded.issue_changes = {"healthy_since_unix_ns": NOW}
+    _, output = _tick(overloaded, HealingState())
+    assert (output.intents, output.refused) == ((), ())
+
+
 def test_nothing_is_planned_while_planning_is_not_due(overloaded: Any) -> None:
     _, output = _tick(overloaded, HealingState(), plans=False)
     assert output == HealingOutput(approved=(), refused=(), intents=(), verdicts=())
