@@ -219,7 +219,7 @@ def test_taken_port_ends_the_process_with_the_address_and_the_remedy(tmp_path: P
         ended = subprocess.run(
             command, capture_output=True, text=True, timeout=DEADLINE_S, check=False
         )
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert address in ended.stderr
     assert "receiver.grpc.listen" in ended.stderr
     assert "Traceback" not in ended.stderr
