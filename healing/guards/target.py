@@ -5,7 +5,7 @@ from typing import Final
 from healing.guards.asked import Asked, Guard
 
 
-def sole_steering(asked: Asked) -> str | None:
+def no_other_controller(asked: Asked) -> str | None:
     """No other controller steers the target: we never fight."""
     workload = asked.workload
     if workload is None or workload.steered_by is None:
@@ -48,4 +48,4 @@ def unmoved(asked: Asked) -> str | None:
     return None
 
 
-TARGET: Final[tuple[Guard, ...]] = (sole_steering, no_foreign_rollout, bearable, unmoved)
+TARGET: Final[tuple[Guard, ...]] = (no_other_controller, no_foreign_rollout, bearable, unmoved)

@@ -100,7 +100,7 @@ def test_each_guard_says_no_to_its_own(world: Any, guard: str, bent: dict[str, A
     ("guard", "changes"),
     [
         ("opted in", {"is_opted_in": False}),
-        ("sole steering", {"steered_by": "HorizontalPodAutoscaler back"}),
+        ("no other controller", {"steered_by": "HorizontalPodAutoscaler back"}),
         ("no foreign rollout", {"is_rolling": True}),
         ("bearable", {"strategy": "Recreate"}),
         ("bearable", {"replicas": 1}),
