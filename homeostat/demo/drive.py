@@ -19,6 +19,7 @@ from homeostat.demo.processes import (
 )
 from homeostat.demo.story import Story
 from homeostat.demo.summary import FaultSummary, Summary, summarise_fault, wrong_targets
+from homeostat.replay import replay
 
 STEP_S: Final = 1
 SPEED: Final = 4.0
@@ -142,6 +143,9 @@ def _play(
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "demo.json").write_text(json.dumps(summary.as_json(), indent=2) + "\n")
     story.end(summary)
+    replayed = replay(places.journal)
+    came = "the same" if replayed.difference is None else f"otherwise: {replayed.difference}"
+    console.print(f"{replayed.tick_count} ticks replayed from the journal came out {came}")
     if options.stays:
         console.print(f"staying at http://{places.status}/status; end with Ctrl-C")
         try:

@@ -22,6 +22,7 @@ def test_both_faults_are_healed_in_time_and_nothing_else_is_touched(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "replayed from the journal came out the same" in " ".join(done.stdout.split())
     summary = json.loads((tmp_path / "out" / "demo.json").read_text())
     assert summary["seed"] == seed
     assert summary["wrong_targets"] == 0
