@@ -22,6 +22,8 @@ from receiver.settings import ReceiverSettings
 
 _CODES: Final[dict[Reason, Any]] = {
     "overloaded": grpc.StatusCode.UNAVAILABLE,
+    "over_share": grpc.StatusCode.UNAVAILABLE,
+    "memory": grpc.StatusCode.UNAVAILABLE,
     "brain_absent": grpc.StatusCode.UNAVAILABLE,
     "brain_full": grpc.StatusCode.UNAVAILABLE,
     "handover_timeout": grpc.StatusCode.UNAVAILABLE,
