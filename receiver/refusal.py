@@ -11,6 +11,7 @@ Reason = Literal[
     "brain_full",
     "handover_timeout",
     "malformed",
+    "too_large",
     "too_many_items",
     "broken",
 ]
@@ -21,7 +22,7 @@ class Refusal:
     """`reason` is counted and decides the answer's code; `message` is for the sender's log.
 
     overloaded, over_share, memory, brain_absent, brain_full, handover_timeout: not now, try again.
-    malformed, too_many_items: the request is at fault, trying again is no use.
+    malformed, too_large, too_many_items: the request is at fault, trying again is no use.
     broken: a bug of ours.
     """
 
