@@ -221,6 +221,10 @@ _SCALARS: Final[dict[int, tuple[int, ValueEncoder]]] = {
         _VARINT,
         lambda value: _varint(_zigzag(_integer(value, -(2**31), 2**31))),
     ),
+    FieldDescriptor.TYPE_INT32: (
+        _VARINT,
+        lambda value: _varint(_integer(value, -(2**31), 2**31) % _WRAP),
+    ),
     FieldDescriptor.TYPE_INT64: (
         _VARINT,
         lambda value: _varint(_integer(value, -(2**63), 2**63) % _WRAP),
