@@ -45,7 +45,6 @@ class Brain:
         now = self.clock.now_unix_ns()
         self._buffers = Buffers(
             bytes_max=settings.analysis.buffer_bytes_max,
-            attribute_bytes_max=settings.analysis.attribute_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
         cluster = settings.cluster
@@ -117,7 +116,7 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(brain.snapshot, version=VERSION)
+    app = create_app(brain.snapshot, find_trace=brain.intake.questions.trace, version=VERSION)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:

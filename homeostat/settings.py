@@ -59,6 +59,7 @@ class ReceiverSection(_Section):
     inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
+    recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
 
 
 class ClusterSection(_Section):
@@ -127,6 +128,7 @@ class Settings(_Section):
             inflight_bytes_max=section.inflight_bytes_max,
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
+            recent_bytes_max=section.recent_bytes_max,
         )
 
 
