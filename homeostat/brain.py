@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-import pyarrow as pa
 import uvicorn
 from pydantic import TypeAdapter
 
@@ -146,7 +145,6 @@ def run(settings: Settings) -> int:
     """Run the brain until it is told to stop; return the exit code."""
     # frames come and go as in a receiver: fresh pages would cost more than all else that is done
     keep_large_buffers()
-    pa.set_memory_pool(pa.system_memory_pool())
     os.umask(0o077)  # sockets and journal are our user's alone
     host, _, port = settings.status.listen.rpartition(":")
     web = socket.socket()
