@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from pydantic import TypeAdapter
@@ -28,6 +28,9 @@ from knowledge.snapshot import StatusSnapshot
 from receiver.memory import keep_large_buffers
 from status.app import create_app
 
+if TYPE_CHECKING:
+    from healing.cluster.kube.adapter import KubernetesCluster
+
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
@@ -46,8 +49,7 @@ class Brain:
             bytes_max=settings.analysis.buffer_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        cluster = settings.cluster
-        self.cluster = SocketCluster(str(cluster.socket)) if cluster.kind == "socket" else None
+        self.cluster = _cluster(settings, self.clock)
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
         epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
         self._journal = journal
@@ -98,6 +100,21 @@ class Brain:
             treatments=publish.treatments_of(control.state.healing, control.outputs),
             actions=publish.actions_of(control.state.healing),
         )
+
+
+def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
+    match settings.cluster.kind:
+        case "none":
+            return None
+        case "socket":
+            return SocketCluster(str(settings.cluster.socket))
+        case "kubernetes":
+            # its client takes a second to import: only who needs it pays
+            from healing.cluster.kube.adapter import KubernetesCluster  # noqa: PLC0415
+
+            return KubernetesCluster(
+                settings.cluster.for_kubernetes(), now_unix_ns=clock.now_unix_ns
+            )
 
 
 class _Server(uvicorn.Server):
