@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Final
 
 from analysis import watch
-from analysis.buffers import Buffers
+from analysis.buffers import Buffers, TelemetrySlice
+from analysis.diagnosis import history
+from analysis.diagnosis.engine import diagnose
 from healing.cluster.gate import write_guarded
 from healing.step import recheck
 from homeostat.core import CoreSettings, CoreState, tick
@@ -23,8 +25,10 @@ from knowledge.cluster import (
     WriteIntent,
     WriteOutcome,
 )
+from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
 from knowledge.plans import Refused
+from knowledge.schemas import SIGNALS
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
 
@@ -59,6 +63,7 @@ class Control:
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
         self._worker = ThreadPoolExecutor(1, "control")
         self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
+        self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
@@ -87,12 +92,41 @@ class Control:
             self._watch, self.tables = await loop.run_in_executor(
                 self._worker, lambda: watch.look(self._watch, slices, settings=settings)
             )
+            await self._remember()
             if self.halted is None:
                 await self._conclude(now, clock)
         except Exception as error:  # a bug of ours, whatever it is, must not act on
             self.halted = self.halted or f"{type(error).__name__}: {error}"
             self._watch = watch.skip(self._watch, slices)
             log.exception("control plane halted")
+
+    async def _remember(self) -> None:
+        """Take into the history what the watermark has passed since the last tick."""
+        settings = self._settings.analysis
+        passed = self._not_remembered(self._watch.next_unix_ns)
+        self._history = await asyncio.get_running_loop().run_in_executor(
+            self._worker,
+            lambda: self._history.remember(
+                passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
+            ),
+        )
+
+    def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
+        begin = self._history.next_unix_ns
+        return tuple(self._buffers.slice(signal, begin, end_unix_ns) for signal in SIGNALS)
+
+    async def diagnose(self, question: Question) -> Diagnosis:
+        """Return the cause of what began at the question's onset, from all rows that came in."""
+        known = self._history
+        pending = self._not_remembered(question.until_unix_ns)
+        since = question.onset_unix_ns - int(self._settings.analysis.history_s * 1e9)
+        return await asyncio.get_running_loop().run_in_executor(
+            None,
+            lambda: diagnose(
+                known.telemetry(pending, since_unix_ns=since, until_unix_ns=question.until_unix_ns),
+                question,
+            ),
+        )
 
     async def _conclude(self, now: int, clock: Callable[[], int]) -> None:
         loop = asyncio.get_running_loop()

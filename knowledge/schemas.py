@@ -67,6 +67,7 @@ LOGS: Final = pa.schema(
         pa.field("severity", pa.uint8()),  # OTLP SeverityNumber 1..24, 0 unspecified
         pa.field("event_name", pa.string()),
         pa.field("body", pa.binary()),  # AnyValue as the sender encoded it
+        pa.field("template", LABEL),  # what the body says, without the values in it
         pa.field("trace_id", pa.binary()),
         pa.field("span_id", pa.binary()),
         *_RESOURCE,

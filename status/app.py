@@ -6,10 +6,11 @@ from fastapi import FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
 from knowledge.snapshot import StatusSnapshot
+from status.diagnosis import Diagnose, diagnosis_router
 from status.views import StatusView, view
 
 
-def create_app(read: Callable[[], StatusSnapshot], *, version: str) -> FastAPI:
+def create_app(read: Callable[[], StatusSnapshot], diagnose: Diagnose, *, version: str) -> FastAPI:
     """Return the app; `read` hands out the latest snapshot and must not block.
 
     All handlers run in the brain's own loop, between its steps: nothing changes while they read.
@@ -19,6 +20,8 @@ def create_app(read: Callable[[], StatusSnapshot], *, version: str) -> FastAPI:
         version=version,
         description="What is wrong, why, and what is being done about it.",
     )
+
+    app.include_router(diagnosis_router(diagnose))
 
     @app.get("/status")
     async def status() -> StatusView:

@@ -10,7 +10,6 @@ edge: network, queue, whatever the callee does not see.
 Rows are numbered; links between spans are row numbers, followed by pointer doubling.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -22,46 +21,19 @@ _DOUBLINGS: Final = 6
 """Follows links over 2^6 levels; deeper spans keep the link that far up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anatomy:
-    """Spans of whole traces, as far as they are in view.
+def dissect(spans: pl.DataFrame) -> pl.DataFrame:
+    """Take apart slim spans of whole traces; a span that came twice counts once.
 
-    spans: row, parent (row or null), root, visit, key, trace, service, operation (of its visit),
-    name, kind, callee (the other service it waits for, else null), end_unix_ns, duration_ms,
-    own_ms, weight, is_error, depth is implied by `parent`.
+    Returns one row a span: row, parent (row or null), root, visit, key, trace, service, operation
+    (of its visit), name, kind, peer, callee (the other service it waits for, else null),
+    start/end_unix_ns, duration_ms, own_ms, weight, is_error, is_visit.
     """
-
-    spans: pl.DataFrame
-
-
-def dissect(spans: pl.DataFrame) -> Anatomy:
-    """Take apart the spans of whole traces; a span that came twice counts once."""
-    linked = _linked(spans)
-    tiled = _tiled(linked)
-    return Anatomy(spans=_followed(tiled))
+    return _followed(_tiled(_linked(spans)))
 
 
 def _linked(spans: pl.DataFrame) -> pl.DataFrame:
     """Rows with the row of their parent, and whether a visit begins with them."""
-    trace = pl.col("trace_id").hash()
-    keyed = (
-        spans.select(
-            key=trace ^ pl.col("span_id").hash(),
-            parent_key=trace ^ pl.col("parent_span_id").hash(),
-            trace=trace,
-            service=pl.concat_str(
-                pl.col("namespace").cast(pl.String), pl.col("service").cast(pl.String), separator="/"
-            ).cast(pl.Categorical),
-            name=pl.col("name").cast(pl.Categorical),
-            kind="kind",
-            is_error="is_error",
-            peer=pl.col("peer").cast(pl.String),
-            start_unix_ns="start_unix_ns",
-            end_unix_ns="end_unix_ns",
-        )
-        .unique("key", keep="first", maintain_order=True)
-        .with_row_index("row")
-    )
+    keyed = spans.unique("key", keep="first", maintain_order=True).with_row_index("row")
     parents = keyed.select(
         parent_key="key",
         parent="row",
@@ -85,9 +57,7 @@ def _tiled(linked: pl.DataFrame) -> pl.DataFrame:
         .select("row", "parent", "service", "crosses", begins=begins, ends=ends)
         .sort("parent", "ends", descending=[False, True])
         .with_columns(later=pl.col("begins").cum_min().shift(1).over("parent"))
-        .with_columns(
-            tile_ms=(pl.min_horizontal("ends", "later") - pl.col("begins")).clip(0) / _MS
-        )
+        .with_columns(tile_ms=(pl.min_horizontal("ends", "later") - pl.col("begins")).clip(0) / _MS)
     )
     covered = children.group_by("parent").agg(
         covered_ms=pl.col("tile_ms").sum(),
@@ -118,7 +88,10 @@ def _followed(tiled: pl.DataFrame) -> pl.DataFrame:
     for _ in range(_DOUBLINGS):
         visit = visit.gather(visit)
         # a root points at itself with a share of 1: going round there changes nothing
-        weight = weight * pl.select(pl.when(up == row).then(1.0).otherwise(weight.gather(up))).to_series()
+        weight = (
+            weight
+            * pl.select(pl.when(up == row).then(1.0).otherwise(weight.gather(up))).to_series()
+        )
         up = up.gather(up)
     return tiled.select(
         "row",

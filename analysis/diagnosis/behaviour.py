@@ -41,16 +41,16 @@ class Change:
     usual: tuple[int, int]
 
 
-def changes(spans: pl.DataFrame, logs: pl.DataFrame | None) -> list[Change]:
+def changes(spans: pl.DataFrame, logs: pl.DataFrame) -> list[Change]:
     """Return the changes of each service, explained ones weakened, the strongest first.
 
-    logs: key, trace, service, template, severity, time_unix_ns.
+    `logs`: slim log records.
     """
     visits = spans.filter("is_visit").select(
         "row", "parent", "trace", "service", "operation", "period", "end_unix_ns"
     )
     traits = _traits(spans)
-    if logs is not None and logs.height:
+    if logs.height:
         visits = visits.with_columns(covered=_covered(visits, logs))
         traits = pl.concat([traits, _records(spans, visits, logs)])
     else:
@@ -189,9 +189,7 @@ def _explained(
 ) -> list[Change]:
     """Weaken the changes whose visits called a visit that is marked as strongly itself."""
     marks = _marks(strong, traits, visits)
-    own: dict[int, float] = {}
-    for visit, strength in marks.group_by("visit").agg(pl.col("strength").max()).iter_rows():
-        own[visit] = strength
+    own = dict(marks.group_by("visit").agg(pl.col("strength").max()).iter_rows())
     below = _below(own, visits, spans)
     result = []
     for index, row in enumerate(strong):
@@ -233,7 +231,9 @@ def _marks(
         },
         schema_overrides={"index": pl.Int64},
     )
-    pairs = changed.join(after.select("row", "service", "operation", "covered"), on=["service", "operation"])
+    pairs = changed.join(
+        after.select("row", "service", "operation", "covered"), on=["service", "operation"]
+    )
     pairs = pairs.filter(~pl.col("is_record") | pl.col("covered"))
     shown = traits.select(row="visit", trait="trait", shown=pl.lit(value=True)).unique()
     pairs = pairs.join(shown, on=["row", "trait"], how="left")

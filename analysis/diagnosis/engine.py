@@ -15,7 +15,7 @@ import polars as pl
 from analysis.diagnosis import behaviour, latency, resources
 from analysis.diagnosis.anatomy import dissect
 from analysis.diagnosis.periods import AFTER, Periods, periods_of
-from analysis.diagnosis.telemetry import Telemetry, key_of, points_of, records_of
+from analysis.diagnosis.telemetry import Telemetry, key_of
 from knowledge.diagnosis import Diagnosis, Question, Suspect, Testimony
 from knowledge.issues import Finding
 
@@ -29,7 +29,7 @@ EXCESS_HALF: Final = 0.1
 SCORE_MIN: Final = 0.3
 """Below this nobody is named."""
 CONFIDENCE_MIN: Final = 0.5
-SUSPECT_COUNT_MAX: Final = 20
+SUSPECT_COUNT_MAX: Final = 100
 
 
 def diagnose(telemetry: Telemetry, question: Question) -> Diagnosis:
@@ -39,32 +39,27 @@ def diagnose(telemetry: Telemetry, question: Question) -> Diagnosis:
     growth: dict[str, float] = {}
     if spans is not None:
         testimonies += _latency(spans)
-        testimonies += _behaviour(spans, records_of(telemetry.logs, question.until_unix_ns))
+        testimonies += _behaviour(spans, telemetry.logs)
         growth = _growth(spans, periods)
-    testimonies += _resources(points_of(telemetry.metrics, periods), growth)
+    testimonies += _resources(_points(telemetry.metrics, periods), growth)
     suspects = _ranked(testimonies, {} if spans is None else _depths(spans))
     return _concluded(question, suspects, spans)
 
 
-def _placed(
-    telemetry: Telemetry, question: Question
-) -> tuple[pl.DataFrame | None, Periods]:
+def _placed(telemetry: Telemetry, question: Question) -> tuple[pl.DataFrame | None, Periods]:
     """The spans taken apart, each with the period that its request ended in."""
-    raw = telemetry.spans
-    if raw is not None:
-        raw = raw.filter(pl.col("end_unix_ns") < question.until_unix_ns)
-    if raw is None or not raw.height:
-        times = [
-            frame["time_unix_ns"]
-            for frame in (telemetry.metrics, telemetry.logs)
-            if frame is not None and frame.height
-        ]
-        return None, periods_of(question, pl.concat(times) if times else pl.Series([], dtype=pl.Int64))
-    spans = dissect(raw).spans
+    if not telemetry.spans.height:
+        times = [telemetry.metrics["time_unix_ns"], telemetry.logs["time_unix_ns"]]
+        return None, periods_of(question, pl.concat(times))
+    spans = dissect(telemetry.spans)
     ends = spans["end_unix_ns"].gather(spans["root"])
     periods = periods_of(question, ends)
     placed = spans.with_columns(period=pl.select(periods.number(pl.lit(ends))).to_series())
     return placed.filter(pl.col("period").is_not_null()), periods
+
+
+def _points(metrics: pl.DataFrame, periods: Periods) -> pl.DataFrame:
+    return metrics.with_columns(period=periods.number(pl.col("time_unix_ns")))
 
 
 def _latency(spans: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
@@ -82,25 +77,24 @@ def _latency(spans: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
         yield service, Testimony(witness="latency", strength=share * gravity, evidence=text)
 
 
-def _behaviour(
-    spans: pl.DataFrame, records: pl.DataFrame | None
-) -> Iterable[tuple[str, Testimony]]:
+def _behaviour(spans: pl.DataFrame, records: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
     heard: set[str] = set()
     for change in behaviour.changes(spans, records):
         if change.service in heard or change.strength <= 0:
             continue
         heard.add(change.service)
         (now, now_of), (was, was_of) = change.after, change.usual
-        text = f"{change.operation} {change.trait} in {now} of {now_of} requests, before in {was} of {was_of}"
+        text = (
+            f"{change.operation} {change.trait} in {now} of {now_of} requests, "
+            f"before in {was} of {was_of}"
+        )
         yield (
             change.service,
             Testimony(witness="behaviour", strength=change.strength, evidence=text),
         )
 
 
-def _resources(
-    points: pl.DataFrame | None, growth: dict[str, float]
-) -> Iterable[tuple[str, Testimony]]:
+def _resources(points: pl.DataFrame, growth: dict[str, float]) -> Iterable[tuple[str, Testimony]]:
     for use in resources.uses(points, growth):
         text = f"{use.metric} {use.after:.3g} instead of {use.usual:.3g}"
         yield use.service, Testimony(witness="resources", strength=use.strength, evidence=text)

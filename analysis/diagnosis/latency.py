@@ -8,9 +8,9 @@ one of them is the longer than the shorter), since a few stragglers raise a mean
 weight that users waited with, per entry request, that is the part of the excess which would be gone
 if the group were as usual.
 
-An edge is not a service. Its excess belongs to the callee if the callee's other callers wait as well (or it
-has none), and to the caller if its other calls wait as well: a node that is cut off or starved
-slows all its edges, a leaf only its own.
+An edge is not a service. Its excess belongs to the callee if the callee's other callers wait as
+well (or it has none), and to the caller if its other calls wait as well: a node that is cut off or
+starved slows all its edges, a leaf only its own.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ RATIO_MIN: Final = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """What a group has beyond its usual: per entry request, in ms. `callee` is None for own time."""
+    """What a group has beyond its usual, in ms per entry request; own time has no callee."""
 
     service: str
     callee: str | None
@@ -48,7 +48,10 @@ class Excess:
 
 
 def excesses(spans: pl.DataFrame) -> list[Excess]:
-    """Return what groups have beyond their usual, the largest first; one row of `spans` a span."""
+    """Return what groups have beyond their usual, the largest first.
+
+    `spans`: dissected, with their `period`.
+    """
     requests = spans.filter(pl.col("period") == AFTER)["root"].n_unique()
     if not requests:
         return []
@@ -69,7 +72,9 @@ def excesses(spans: pl.DataFrame) -> list[Excess]:
     )
     columns = ["period", "service", "operation", "callee", "ms", "spent_ms"]
     texts = [pl.col("service", "operation").cast(pl.String)]
-    times = pl.concat([own.with_columns(texts).select(columns), gaps.with_columns(texts).select(columns)])
+    times = pl.concat(
+        [own.with_columns(texts).select(columns), gaps.with_columns(texts).select(columns)]
+    )
     return _summed(_compared(times, requests))
 
 
@@ -86,7 +91,11 @@ def _compared(times: pl.DataFrame, requests: int) -> list[dict[str, Any]]:
         )
         .with_columns(ms=pl.min_horizontal("ms", "cap"))
     )
-    moments = [pl.len().alias("count"), pl.col("ms").mean().alias("mean"), pl.col("ms").var().alias("var")]
+    moments = [
+        pl.len().alias("count"),
+        pl.col("ms").mean().alias("mean"),
+        pl.col("ms").var().alias("var"),
+    ]
     pooled = usual.group_by(group).agg(moments)
     stretches = usual.group_by(*group, "period").agg(moments)
     highest = (

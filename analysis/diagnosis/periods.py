@@ -32,12 +32,11 @@ class Periods:
 
     def number(self, time_unix_ns: pl.Expr) -> pl.Expr:
         """Return the period that each time lies in; null for none."""
-        begin, end = self.after
-        found = pl.when(time_unix_ns.is_between(begin, end, closed="left")).then(AFTER)
-        for index, (begins, ends) in enumerate(self.stretches):
-            inside = time_unix_ns.is_between(begins, ends, closed="left")
-            found = found.when(inside).then(index)
-        return found.otherwise(None).cast(pl.Int8)
+        periods = ((AFTER, self.after), *enumerate(self.stretches))
+        return pl.coalesce(
+            pl.when(time_unix_ns.is_between(begin, end, closed="left")).then(number)
+            for number, (begin, end) in periods
+        ).cast(pl.Int8)
 
 
 def periods_of(question: Question, times_unix_ns: pl.Series) -> Periods:

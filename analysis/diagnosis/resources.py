@@ -1,7 +1,7 @@
 """What services use: CPU beyond what their usual use and today's requests explain.
 
-Only CPU is judged. Memory, network and disk follow load and caches on scales that have nothing to do
-with an onset; a leak has a detector of its own.
+Only CPU is judged. Memory, network and disk follow load and caches on scales that have nothing to
+do with an onset; a leak has a detector of its own.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,8 @@ CORE_METRICS: Final = (
     "process.runtime.jvm.cpu.utilization",
     "jvm.cpu.recent_utilization",
 )
-"""Gauges of CPU as the kubelet, containers, and runtimes report them, the most telling first; shares of a
-limit before cores. Source: OpenTelemetry semantic conventions 1.44 and the kubeletstats receiver.
-"""
+"""Gauges of CPU as the kubelet, containers and runtimes report them, the most telling first.
+Source: OpenTelemetry semantic conventions 1.44 and the kubeletstats receiver."""
 CPU_METRICS: Final = (*LIMIT_METRICS, *CORE_METRICS)
 
 
@@ -47,22 +46,22 @@ class Use:
     strength: float
 
 
-def uses(metrics: pl.DataFrame | None, growth: dict[str, float]) -> list[Use]:
+def uses(metrics: pl.DataFrame, growth: dict[str, float]) -> list[Use]:
     """Return the services whose CPU rose, the strongest first.
 
-    metrics: service, pod, name, value, period. `growth`: requests after the onset over the usual
+    `metrics`: slim points with their `period`. `growth`: requests after the onset over the usual
     ones, by service; what they explain of the rise does not count.
     """
-    if metrics is None or not metrics.height:
+    if not metrics.height:
         return []
     rank = {name: index for index, name in enumerate(CPU_METRICS)}
     cpu = metrics.filter(
-        pl.col("name").is_in(list(rank)), pl.col("value").is_finite(), pl.col("period").is_not_null()
+        pl.col("name").cast(pl.String).is_in(list(rank)), pl.col("period").is_not_null()
     )
     after = pl.col("value").filter(pl.col("period") == AFTER)
     before = pl.col("value").filter(pl.col("period") != AFTER)
     table = (
-        cpu.group_by(pl.col("service").cast(pl.String), "pod", "name")
+        cpu.group_by(pl.col("service", "pod", "name").cast(pl.String))
         .agg(
             after=after.mean(),
             usual=before.median(),
@@ -70,7 +69,9 @@ def uses(metrics: pl.DataFrame | None, growth: dict[str, float]) -> list[Use]:
         )
         .drop_nulls(["after", "usual"])
         .with_columns(rank=pl.col("name").replace_strict(rank, return_dtype=pl.Int64))
-        .sort("service", "rank", (pl.col("after") - pl.col("usual")), descending=[False, False, True])
+        .sort(
+            "service", "rank", (pl.col("after") - pl.col("usual")), descending=[False, False, True]
+        )
         .unique("service", keep="first", maintain_order=True)
     )
     found = [_use(row, growth.get(row["service"], 1.0)) for row in table.iter_rows(named=True)]

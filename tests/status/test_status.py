@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from knowledge.cluster import Restart, RollBackRelease, Scale
+from knowledge.diagnosis import Diagnosis
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Issue
 from knowledge.plans import Expectation, Fact, RecoveryPlan, Refused, Verdict
@@ -128,8 +129,12 @@ def _get(app: FastAPI, path: str) -> tuple[int, bytes]:
     return int(sent[0]["status"]), body
 
 
+async def _no_answer(onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]) -> Diagnosis:
+    raise AssertionError(f"nobody asked for {onset_unix_ns} without {leave_out}")
+
+
 def test_status_has_the_promised_shape(snapshot: StatusSnapshot) -> None:
-    code, body = _get(create_app(lambda: snapshot, version="0"), "/status")
+    code, body = _get(create_app(lambda: snapshot, _no_answer, version="0"), "/status")
     status = json.loads(body)
     assert code == 200
     assert status["freshness"] == {"traces": {"age_s": None, "rows": 0}}
@@ -167,15 +172,15 @@ def test_an_untreated_issue_has_no_plan_and_no_verdict(snapshot: StatusSnapshot)
 
 def test_ready_says_why_it_is_not(snapshot: StatusSnapshot) -> None:
     halted = replace(snapshot, halted="ValueError: a bug")
-    assert _get(create_app(lambda: snapshot, version="0"), "/readyz") == (200, b"ok\n")
-    app = create_app(lambda: halted, version="0")
+    assert _get(create_app(lambda: snapshot, _no_answer, version="0"), "/readyz") == (200, b"ok\n")
+    app = create_app(lambda: halted, _no_answer, version="0")
     assert _get(app, "/readyz") == (503, b"halted: ValueError: a bug\n")
     assert _get(app, "/livez") == (200, b"ok\n")
     assert json.loads(_get(app, "/status")[1])["halted"] == "ValueError: a bug"
 
 
 def test_the_interface_describes_itself(snapshot: StatusSnapshot) -> None:
-    code, body = _get(create_app(lambda: snapshot, version="0"), "/openapi.json")
+    code, body = _get(create_app(lambda: snapshot, _no_answer, version="0"), "/openapi.json")
     assert code == 200
     assert {"/status", "/livez", "/readyz"} <= set(json.loads(body)["paths"])
 
