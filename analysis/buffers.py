@@ -9,10 +9,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.slices import Batch, TelemetrySlice
 from knowledge.schemas import ATTRIBUTES, EVENT_TIME, ROWS, SIGNALS, Signal, conform
 from knowledge.windows import Freshness
 
@@ -23,10 +23,9 @@ FUTURE_S_MAX: Final = 60.0
 @dataclass(slots=True)
 class _Held:
     signal: Signal
-    rows: pa.Table
+    batch: Batch
     attributes: pa.Table | None
-    oldest_unix_ns: int
-    newest_unix_ns: int
+    fresh_unix_ns: int
     row_bytes: int
     attribute_bytes: int
 
@@ -47,26 +46,6 @@ class _Lane:
     held: deque[_Held] = field(default_factory=deque)
     newest_unix_ns: int | None = None
     counts: Counts = field(default_factory=Counts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TelemetrySlice:
-    """Rows of one signal with event time in [start, end), within batches that may reach beyond."""
-
-    signal: Signal
-    start_unix_ns: int
-    end_unix_ns: int
-    batches: tuple[pa.Table, ...]
-
-    def frame(self) -> pl.DataFrame:
-        """Return exactly the rows of the slice; does the work."""
-        column = pl.col(EVENT_TIME[self.signal])
-        batches = self.batches or (ROWS[self.signal].empty_table(),)
-        parts = [
-            _as_frame(batch).filter(column >= self.start_unix_ns, column < self.end_unix_ns)
-            for batch in batches
-        ]
-        return pl.concat(parts)
 
 
 class Buffers:
@@ -129,18 +108,18 @@ class Buffers:
         """Let go of batches whose rows are all older than the retention."""
         horizon = now_unix_ns - self._retention_ns
         for lane in self._lanes.values():
-            if not any(held.newest_unix_ns < horizon for held in lane.held):
+            if not any(held.fresh_unix_ns < horizon for held in lane.held):
                 continue
             stay: deque[_Held] = deque()
             for held in lane.held:
-                if held.newest_unix_ns >= horizon:
+                if held.fresh_unix_ns >= horizon:
                     stay.append(held)
                 else:
                     self._row_bytes -= held.row_bytes
                     self._forget_attributes(held)
             lane.held = stay
         # also from here, or this would hold on to rows that nobody wants any more
-        self._attributed = deque(h for h in self._attributed if h.newest_unix_ns >= horizon)
+        self._attributed = deque(h for h in self._attributed if h.fresh_unix_ns >= horizon)
 
     def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> TelemetrySlice:
         """Return the rows whose event time lies in [start, end); cheap, nothing is read yet."""
@@ -149,9 +128,10 @@ class Buffers:
             start_unix_ns=start_unix_ns,
             end_unix_ns=end_unix_ns,
             batches=tuple(
-                held.rows
+                held.batch
                 for held in self._lanes[signal].held
-                if held.oldest_unix_ns < end_unix_ns and held.newest_unix_ns >= start_unix_ns
+                if held.batch.oldest_unix_ns < end_unix_ns
+                and held.batch.newest_unix_ns >= start_unix_ns
             ),
         )
 
@@ -174,39 +154,32 @@ class Buffers:
         span = pc.min_max(rows[EVENT_TIME[signal]]).as_py()
         return _Held(
             signal=signal,
-            rows=rows,
+            batch=Batch(rows=rows, oldest_unix_ns=span["min"], newest_unix_ns=span["max"]),
             attributes=attributes,
-            oldest_unix_ns=span["min"],
-            newest_unix_ns=min(span["max"], now_unix_ns + int(FUTURE_S_MAX * 1e9)),
+            fresh_unix_ns=min(span["max"], now_unix_ns + int(FUTURE_S_MAX * 1e9)),
             row_bytes=rows.get_total_buffer_size(),
             attribute_bytes=attributes.get_total_buffer_size(),
         )
 
     def _count(self, lane: _Lane, held: _Held, *, now_unix_ns: int, watermark_unix_ns: int) -> None:
-        times = held.rows[EVENT_TIME[held.signal]]
+        times = held.batch.rows[EVENT_TIME[held.signal]]
         horizon = now_unix_ns + int(FUTURE_S_MAX * 1e9)
-        if held.oldest_unix_ns < watermark_unix_ns:
+        if held.batch.oldest_unix_ns < watermark_unix_ns:
             lane.counts.late_rows += pc.sum(pc.less(times, watermark_unix_ns)).as_py()
-        if held.newest_unix_ns >= horizon:
+        if held.batch.newest_unix_ns > horizon:
             lane.counts.future_rows += pc.sum(pc.greater(times, horizon)).as_py()
-        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, held.newest_unix_ns)
-        lane.counts.rows += held.rows.num_rows
+        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, held.fresh_unix_ns)
+        lane.counts.rows += held.batch.rows.num_rows
 
     def _drop_attributes(self, *, beyond_bytes: int) -> None:
         """Let go of the attributes of the oldest rows until the rest is within its bound."""
         while self._attributed and self._attribute_bytes > beyond_bytes:
             held = self._attributed.popleft()
             if held.attributes is not None:
-                self._lanes[held.signal].counts.dropped_attribute_rows += held.rows.num_rows
+                self._lanes[held.signal].counts.dropped_attribute_rows += held.batch.rows.num_rows
             self._forget_attributes(held)
 
     def _forget_attributes(self, held: _Held) -> None:
         if held.attributes is not None:
             self._attribute_bytes -= held.attribute_bytes
             held.attributes = None
-
-
-def _as_frame(rows: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(rows)
-    assert isinstance(frame, pl.DataFrame)
-    return frame

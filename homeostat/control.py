@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import Final
 
 from analysis import watch
-from analysis.buffers import Buffers, TelemetrySlice
+from analysis.buffers import Buffers
 from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
+from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
 from healing.step import recheck
 from homeostat.core import CoreSettings, CoreState, tick

@@ -25,6 +25,9 @@ class ReceiverSettings:
     """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the
     largest, or 70 of the Collector's usual batches."""
 
+    inflight_requests_max: int = 2048
+    """Requests that wait for their answer; beyond it requests are refused."""
+
     batch_ms: float = 5.0
     """How long the first request of a batch waits for company, in milliseconds. Costs a lone sender
     that much latency, and saves a busy one the fixed cost of decoding (about 0.1 ms a call)."""
@@ -46,9 +49,9 @@ class ReceiverSettings:
     retry_delay_max_s: float = 2.0
     """Longest advised delay, in seconds: SDKs drop what they may not retry within their 10 s."""
 
-    workers: int = 64
-    """Requests that may wait for their answer at the same time; as many threads again answer the
-    refusals."""
+    workers: int = 128
+    """gRPC requests that may wait for their answer at the same time; as many threads again answer
+    the refusals."""
 
     stop_deadline_s: float = 10.0
     """How long a stop waits for the requests in flight, in seconds; more than the hand-over may

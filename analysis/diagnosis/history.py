@@ -9,11 +9,14 @@ from typing import Final
 
 import polars as pl
 
-from analysis.buffers import TelemetrySlice
-from analysis.diagnosis.telemetry import SLIM, Telemetry, empty, slim
+from analysis.diagnosis.telemetry import READ, SLIM, Telemetry, empty, slim
+from analysis.slices import TelemetrySlice
 from knowledge.schemas import EVENT_TIME, SIGNALS, Signal
 
 HALVINGS_MAX: Final = 20
+DRAWN_COUNT_MAX: Final = 20_000
+"""Spans of one tick that are taken in; of more, those of as many whole traces as fit: a diagnosis
+needs some thousand requests, and the tick must not take longer for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,11 @@ class History:
         return Telemetry(spans=frames["traces"], logs=frames["logs"], metrics=frames["metrics"])
 
     def _taken(self, part: TelemetrySlice) -> pl.DataFrame:
-        rows = slim(part.signal, part.frame())
+        if part.signal == "traces":
+            raw, _ = part.traces(DRAWN_COUNT_MAX)
+        else:
+            raw = part.frame(READ[part.signal])
+        rows = slim(part.signal, raw)
         return rows if part.signal == "metrics" else rows.filter(_sampled(self.halvings))
 
 

@@ -44,6 +44,19 @@ SLIM: Final[dict[Signal, Columns]] = {
     },
 }
 
+READ: Final[dict[Signal, list[str]]] = {
+    "traces": [
+        *("namespace", "service", "pod", "name", "peer", "kind", "is_error"),
+        *("trace_id", "span_id", "parent_span_id", "start_unix_ns", "end_unix_ns"),
+    ],
+    "logs": [
+        *("namespace", "service", "template", "severity", "time_unix_ns"),
+        *("trace_id", "span_id"),
+    ],
+    "metrics": ["namespace", "service", "pod", "name", "value", "time_unix_ns"],
+}
+"""The columns of full rows that slim ones are made of."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telemetry:

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from analysis.slices import Batch, TelemetrySlice
 from knowledge.schemas import SPANS
 
 MS = 10**6
@@ -68,6 +69,17 @@ class Spans:
         frame = pl.from_arrow(self.table().drop_columns(["attributes"]))
         assert isinstance(frame, pl.DataFrame)
         return frame
+
+    def slice(self, end_s: int) -> TelemetrySlice:
+        """All spans that ended before `end_s`."""
+        times = [row["end_unix_ns"] for row in self.rows]
+        rows = self.table().drop_columns(["attributes"])
+        batch = Batch(
+            rows=rows, oldest_unix_ns=min(times, default=0), newest_unix_ns=max(times, default=0)
+        )
+        return TelemetrySlice(
+            signal="traces", start_unix_ns=0, end_unix_ns=end_s * 10**9, batches=(batch,)
+        )
 
 
 @pytest.fixture
