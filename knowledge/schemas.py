@@ -151,6 +151,14 @@ INSTANCES: Final = pa.schema(
         pa.field("own_error_count", pa.int64()),
     ]
 )
+ENTRIES: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("request", pa.string()),  # the kind: the operation, and what it calls first
+        pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
+        pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left it
+    ]
+)
 
 
 class SchemaError(AssertionError):

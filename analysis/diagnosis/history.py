@@ -43,7 +43,7 @@ class History:
         for signal in SIGNALS:
             time = EVENT_TIME[signal]
             kept = (c for c in self.chunks[signal] if (c[time] >= horizon).any())
-            new = (self._taken(part) for part in slices if part.signal == signal)
+            new = (self.taken(part) for part in slices if part.signal == signal)
             chunks[signal] = (*kept, *(chunk for chunk in new if chunk.height))
         return _bounded(replace(self, next_unix_ns=end, chunks=chunks), rows_max)
 
@@ -54,13 +54,14 @@ class History:
         frames = {}
         for signal in SIGNALS:
             time = pl.col(EVENT_TIME[signal])
-            new = (self._taken(part) for part in pending if part.signal == signal)
+            new = (self.taken(part) for part in pending if part.signal == signal)
             parts = [empty(signal), *self.chunks[signal], *new]
             inside = time.is_between(since_unix_ns, until_unix_ns, closed="left")
             frames[signal] = pl.concat(parts).filter(inside)
         return Telemetry(spans=frames["traces"], logs=frames["logs"], metrics=frames["metrics"])
 
-    def _taken(self, part: TelemetrySlice) -> pl.DataFrame:
+    def taken(self, part: TelemetrySlice) -> pl.DataFrame:
+        """Return the rows of a slice as they are held here: slim, and those of the sample only."""
         if part.signal == "traces":
             raw, _ = part.traces(DRAWN_COUNT_MAX)
         else:
