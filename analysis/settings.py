@@ -66,6 +66,12 @@ class AnalysisSettings:
     resolved_retention_s: float = 900.0
     """How long a resolved issue is still shown."""
 
+    history_s: float = 1800.0
+    """How far back a diagnosis looks: of longer ago, other loads and releases are told."""
+
+    history_rows_max: int = 1_000_000
+    """Rows of each signal held for it, some 60 bytes each; of more, every other trace is let go."""
+
     change_retention_s: float = 900.0
     """A release younger than this is worth naming as the background of an issue."""
 

@@ -23,6 +23,7 @@ from homeostat.core import CoreSettings, CoreState
 from homeostat.intake import Intake
 from homeostat.settings import Settings
 from homeostat.version import VERSION
+from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from receiver.memory import keep_large_buffers
@@ -78,6 +79,15 @@ class Brain:
             self.clock.set(to_unix_ns)
         self._buffers.trim(to_unix_ns)
 
+    async def diagnose(
+        self, onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]
+    ) -> Diagnosis:
+        """Return the cause of what began at the onset, by all that is known now."""
+        now = self.clock.now_unix_ns()
+        return await self.control.diagnose(
+            Question(onset_unix_ns=onset_unix_ns, until_unix_ns=now, leave_out=leave_out)
+        )
+
     def snapshot(self) -> StatusSnapshot:
         """All that is to be shown, as of now."""
         control, now = self.control, self.clock.now_unix_ns()
@@ -132,7 +142,12 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(brain.snapshot, find_trace=brain.intake.questions.trace, version=VERSION)
+    app = create_app(
+        brain.snapshot,
+        brain.diagnose,
+        find_trace=brain.intake.questions.trace,
+        version=VERSION,
+    )
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:

@@ -62,6 +62,7 @@ LOGS: Final = pa.schema(
         pa.field("severity", pa.uint8()),  # OTLP SeverityNumber 1..24, 0 unspecified
         pa.field("event_name", pa.string()),
         pa.field("body", pa.binary()),  # AnyValue as the sender encoded it
+        pa.field("template", LABEL),  # what the body says, without the values in it
         pa.field("trace_id", pa.binary()),
         pa.field("span_id", pa.binary()),
         *_RESOURCE,
@@ -135,6 +136,14 @@ INSTANCES: Final = pa.schema(
         pa.field("error_count", pa.int64()),
         pa.field("latency_ms_mean", pa.float64()),
         pa.field("own_error_count", pa.int64()),
+    ]
+)
+ENTRIES: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("request", pa.string()),  # the kind: the operation, and what it calls first
+        pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
+        pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left it
     ]
 )
 

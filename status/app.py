@@ -7,11 +7,13 @@ from fastapi import FastAPI, HTTPException, Path, Response
 from fastapi.responses import PlainTextResponse
 
 from knowledge.snapshot import StatusSnapshot, TraceRecord
+from status.diagnosis import Diagnose, diagnosis_router
 from status.views import StatusView, TraceView, view
 
 
 def create_app(
     read: Callable[[], StatusSnapshot],
+    diagnose: Diagnose,
     *,
     find_trace: Callable[[str], Awaitable[TraceRecord]],
     version: str,
@@ -27,6 +29,8 @@ def create_app(
         version=version,
         description="What is wrong, why, and what is being done about it.",
     )
+
+    app.include_router(diagnosis_router(diagnose))
 
     @app.get("/status")
     async def status() -> StatusView:

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from knowledge.cluster import Restart, RollBackRelease, Scale
+from knowledge.diagnosis import Diagnosis
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Issue
 from knowledge.plans import Expectation, Fact, RecoveryPlan, Refused, Verdict
@@ -31,7 +32,7 @@ def _app(snapshot: StatusSnapshot) -> FastAPI:
         spans = ({"item": {"name": "GET /"}},) if trace_id == TRACE else ()
         return TraceRecord(trace_id=trace_id, spans=spans, logs=(), is_whole=True)
 
-    return create_app(lambda: snapshot, find_trace=find_trace, version="0")
+    return create_app(lambda: snapshot, _no_answer, find_trace=find_trace, version="0")
 
 
 def _services() -> pl.DataFrame:
@@ -137,6 +138,10 @@ def _get(app: FastAPI, path: str) -> tuple[int, bytes]:
     asyncio.run(app(scope, receive, send))
     body = b"".join(part.get("body", b"") for part in sent)
     return int(sent[0]["status"]), body
+
+
+async def _no_answer(onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]) -> Diagnosis:
+    raise AssertionError(f"nobody asked for {onset_unix_ns} without {leave_out}")
 
 
 def test_status_has_the_promised_shape(snapshot: StatusSnapshot) -> None:
