@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest test-cluster parts proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca test-cluster parts conformance proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -34,8 +34,15 @@ test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, b
 	$(BIN)/python -m tests.parts.build kubernetes kwok
 	$(BIN)/python -m pytest tests/cluster
 
+DATA ?= ../data/rca
+bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
+	$(BIN)/python -m bench.rca $(DATA)
+
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
+
+conformance: $(VENV)/bench.stamp parts ## OTLP 1.11 put to us, the Collector and Rotel; or ENDPOINT=host:port
+	$(BIN)/python -m tests.conformance.run $(ENDPOINT)
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py

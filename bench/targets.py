@@ -16,8 +16,10 @@ knowledge:
 receiver:
   grpc:
     listen: 127.0.0.1:{grpc}
+  http:
+    listen: 127.0.0.1:{http}
 status:
-  listen: 127.0.0.1:{http}
+  listen: 127.0.0.1:0
 analysis:
   lateness_s: {lateness}
 """

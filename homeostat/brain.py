@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
 import uvicorn
 from pydantic import TypeAdapter
 
@@ -24,6 +23,7 @@ from homeostat.core import CoreSettings, CoreState
 from homeostat.intake import Intake
 from homeostat.settings import Settings
 from homeostat.version import VERSION
+from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from receiver.memory import keep_large_buffers
@@ -48,7 +48,6 @@ class Brain:
         now = self.clock.now_unix_ns()
         self._buffers = Buffers(
             bytes_max=settings.analysis.buffer_bytes_max,
-            attribute_bytes_max=settings.analysis.attribute_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
         self.cluster = _cluster(settings, self.clock)
@@ -79,6 +78,15 @@ class Brain:
         if is_driven:
             self.clock.set(to_unix_ns)
         self._buffers.trim(to_unix_ns)
+
+    async def diagnose(
+        self, onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]
+    ) -> Diagnosis:
+        """Return the cause of what began at the onset, by all that is known now."""
+        now = self.clock.now_unix_ns()
+        return await self.control.diagnose(
+            Question(onset_unix_ns=onset_unix_ns, until_unix_ns=now, leave_out=leave_out)
+        )
 
     def snapshot(self) -> StatusSnapshot:
         """All that is to be shown, as of now."""
@@ -134,7 +142,12 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(brain.snapshot, version=VERSION)
+    app = create_app(
+        brain.snapshot,
+        brain.diagnose,
+        find_trace=brain.intake.questions.trace,
+        version=VERSION,
+    )
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
@@ -164,7 +177,6 @@ def run(settings: Settings) -> int:
     """Run the brain until it is told to stop; return the exit code."""
     # frames come and go as in a receiver: fresh pages would cost more than all else that is done
     keep_large_buffers()
-    pa.set_memory_pool(pa.system_memory_pool())
     os.umask(0o077)  # sockets and journal are our user's alone
     host, _, port = settings.status.listen.rpartition(":")
     web = socket.socket()

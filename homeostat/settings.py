@@ -50,16 +50,25 @@ class GrpcSection(_Section):
     listen: Address = "127.0.0.1:4317"
 
 
+class HttpSection(_Section):
+    """OTLP over HTTP."""
+
+    listen: Address = "127.0.0.1:4318"
+    cors_origins: list[str] = []
+
+
 class ReceiverSection(_Section):
     """The receiver processes."""
 
     grpc: GrpcSection = GrpcSection()
+    http: HttpSection = HttpSection()
     processes: int = Field(default=1, ge=1, le=64)
     max_message_bytes: int = Field(default=64 * 2**20, gt=0)
     items_per_request_max: int = Field(default=200_000, gt=0)
     inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
+    recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
 
 
 class ClusterSection(_Section):
@@ -138,11 +147,14 @@ class Settings(_Section):
         return ReceiverSettings(
             brain_socket=str(self.frames_socket),
             grpc_listen=section.grpc.listen,
+            http_listen=section.http.listen,
+            http_cors_origins=tuple(section.http.cors_origins),
             max_message_bytes=section.max_message_bytes,
             items_per_request_max=section.items_per_request_max,
             inflight_bytes_max=section.inflight_bytes_max,
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
+            recent_bytes_max=section.recent_bytes_max,
         )
 
 
