@@ -71,6 +71,7 @@ class Place:
         """Poll until something holds."""
         deadline = time.monotonic() + DEADLINE_S
         while not is_true():
+            self.plane.check()
             assert time.monotonic() < deadline, f"not within {DEADLINE_S:.0f} s: {say()}"
             time.sleep(0.1)
 

@@ -54,8 +54,6 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
             "--use-service-account-credentials",
-            # what needs a cloud or real nodes has nothing to do here
-            "--controllers=*,-node-ipam-controller,-attach-detach-controller",
             *FAST,
         )
         self._run(
@@ -173,6 +171,15 @@ class ControlPlane:
         process = Process((self._binaries / name, *flags), log=self.folder / f"{name}.log")
         self._processes.append(process)
         return process
+
+    def check(self) -> None:
+        """Check that all parts run.
+
+        Raises:
+            PartError: one ended.
+        """
+        for process in self._processes:
+            process.check()
 
     def stop(self) -> None:
         """End everything, the youngest first."""

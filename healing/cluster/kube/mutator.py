@@ -29,6 +29,10 @@ NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 INVALID: Final = 422
 SERVER_ERROR: Final = 500
+LOOKS_MAX: Final = 5
+"""The controller writes a workload's status between our look and our patch, which fails the patch's
+own test and surely changes nothing: then it is looked at and compared anew."""
+OVERTAKEN: Final = "it was changed at the moment of the write"
 
 OnWritten = Callable[[bytes], None]
 """Takes the object of a successful write, so that we read what we wrote."""
@@ -48,7 +52,10 @@ class Mutator:
         Raises:
             ClusterUnavailableError: the API server could not even be looked at; nothing was sent.
         """
-        status, reason = await self._write(intent)
+        for _ in range(LOOKS_MAX):
+            status, reason = await self._write(intent)
+            if reason != OVERTAKEN:
+                break
         return WriteOutcome(
             intent_id=intent.id,
             status=status,
@@ -153,12 +160,12 @@ class Mutator:
     ) -> tuple[Status, str]:
         """Why the server said no. A failed test comes as 422, like any other invalid patch."""
         if answer.status == CONFLICT:
-            return "conflict", where + answer.message()
+            return "conflict", OVERTAKEN
         if answer.status == INVALID:
             now = await self._look(path)
             then = live["metadata"]["resourceVersion"]
             if now.ok and then != now.json()["metadata"]["resourceVersion"]:
-                return "conflict", f"{where}it was changed at the moment of the write"
+                return "conflict", OVERTAKEN
         return "failed", where + answer.message()
 
     async def _release(self, change: RollBackRelease, live: dict[str, Any]) -> Any:

@@ -187,7 +187,7 @@ class Reflector(Generic[K]):
             async for line in _lines(response):
                 self._take(line)
         finally:
-            response.release()
+            response.close()  # what is left of a stream is of no use to the next request
         self._proved_s = _now_s()
 
     def _take(self, line: bytes) -> None:

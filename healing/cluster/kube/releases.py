@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from healing.cluster.kube.names import RESTARTED_AT, TEMPLATE_HASH
+from healing.cluster.kube.names import RESTARTED_AT, REVISION, TEMPLATE_HASH
 from healing.cluster.kube.objects import Meta, ReplicaSetObject
 from knowledge.cluster import Revision
 
@@ -81,21 +81,23 @@ def revisions_of(sets: Iterable[RolledOut]) -> tuple[Revision, ...]:
     born: dict[int, RolledOut] = {}
     for rolled in sets:
         known = born.get(rolled.release)
-        if known is None or _created(rolled.metadata) < _created(known.metadata):
+        if known is None or _created(rolled) < _created(known):
             born[rolled.release] = rolled
     found = (
         Revision(
             number=rolled.release,
             version=rolled.version,
-            created_unix_ns=_created(rolled.metadata),
+            created_unix_ns=_created(rolled),
         )
         for rolled in born.values()
     )
     return tuple(sorted(found, key=lambda revision: revision.created_unix_ns))
 
 
-def _created(meta: Meta) -> int:
-    return unix_ns(meta.creation_timestamp)
+def _created(rolled: RolledOut) -> int:
+    """The API tells seconds; within one the number of the rollout tells who came first."""
+    rollout = rolled.metadata.annotations.get(REVISION, "")
+    return unix_ns(rolled.metadata.creation_timestamp) + (int(rollout) if rollout.isdigit() else 0)
 
 
 def unix_ns(time: datetime | None) -> int:
