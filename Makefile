@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest parts conformance proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest parts test-collector conformance proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -32,6 +32,10 @@ bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interlea
 
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
+
+test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
+	$(BIN)/python -m tests.parts.build otelcol
+	$(BIN)/python -m pytest tests/collector
 
 conformance: $(VENV)/bench.stamp parts ## OTLP 1.11 put to us, the Collector and Rotel; or ENDPOINT=host:port
 	$(BIN)/python -m tests.conformance.run $(ENDPOINT)
