@@ -16,9 +16,10 @@ from analysis.baselines import Baselines, entry_key
 from analysis.detectors.subjects import ServiceSubjects
 from analysis.settings import AnalysisSettings
 
-SURE: Final = 10.0
-"""Evidence that a quiet system shows in one of e^10 (22,000) looks, if looks were independent."""
-WELL: Final = 5.0
+SURE: Final = 12.0
+"""Evidence that a quiet system shows in one of e^12 (160,000) looks if they are independent: with a
+look every five seconds that is once in nine days."""
+WELL: Final = 6.0
 """Below half of that it is over; between the two nothing is said."""
 USUAL_COUNT_MIN: Final = 8
 SHARE_MIN: Final = 0.01
