@@ -66,21 +66,28 @@ class Entries:
     rows: pl.DataFrame = field(default_factory=_nothing)
 
     def advance(
-        self, settled: pl.DataFrame, provisional: pl.DataFrame, *, start_unix_ns: int
+        self,
+        settled: pl.DataFrame,
+        provisional: pl.DataFrame,
+        *,
+        start_unix_ns: int,
+        window_ns: int,
     ) -> tuple["Entries", pl.DataFrame]:
         """Take `settled` requests in; return the table of the window that begins at `start`.
 
         `provisional` ones, of which more may still come in, count in this table only: evidence need
-        not wait for the last row. Those that left the window stand beside: whoever learns from a
-        request only then knows how its window went.
+        not wait for the last row. The window before it and those that left both stand beside:
+        whoever learns from a request only then knows how its time went.
         """
         kept = pl.concat([self.rows, settled])
         rows = pl.concat([kept, provisional])
-        has_left = pl.col("end_unix_ns") < start_unix_ns
+        is_earlier = pl.col("end_unix_ns") < start_unix_ns
+        has_left = pl.col("end_unix_ns") < start_unix_ns - window_ns
         table = (
             rows.group_by("service", "request")
             .agg(
-                durations_ms=pl.col("duration_ms").filter(~has_left),
+                durations_ms=pl.col("duration_ms").filter(~is_earlier),
+                earlier_ms=pl.col("duration_ms").filter(is_earlier, ~has_left),
                 passed_ms=pl.col("duration_ms").filter(has_left),
             )
             .with_columns(pl.col("service").str.splitn("/", 2))

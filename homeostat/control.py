@@ -134,10 +134,12 @@ class Control:
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
         )
         spans = known.taken(around)
+        window_ns = int(settings.window_s * 1e9)
         entries, table = self._entries.advance(
             entries_of(spans, begin, end),
             entries_of(spans, end, now),
-            start_unix_ns=now - int(settings.window_s * 1e9),
+            start_unix_ns=now - window_ns,
+            window_ns=window_ns,
         )
         return known, entries, replace(self.tables, entries=table)
 

@@ -15,6 +15,7 @@ from typing import Final
 from analysis.baselines import Baselines, entry_key
 from analysis.detectors.subjects import ServiceSubjects
 from analysis.settings import AnalysisSettings
+from knowledge.issues import Health
 
 SURE: Final = 12.0
 """Evidence that a quiet system shows in one of e^12 (160,000) looks if they are independent: with a
@@ -30,7 +31,7 @@ NOISE: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slowness:
-    """The evidence of one kind of request."""
+    """What one kind of request says: in the last window, and (long) with the one before it."""
 
     request: str
     slow_count: int
@@ -39,23 +40,40 @@ class Slowness:
     usual_ms: float
     worst_ms: float
     evidence: float
+    evidence_long: float
 
 
 def slowness(
     found: ServiceSubjects, baselines: Baselines, settings: AnalysisSettings
-) -> list[Slowness] | None:
-    """Return what each kind of request says, the most telling first; None if nothing is known."""
+) -> list[Slowness]:
+    """Return what each kind of request says of which it is known what is usual, the worst first."""
     known = []
-    for request, durations_ms in found.entries:
+    for request, durations_ms, earlier_ms in found.entries:
         usual = baselines.series.get(entry_key(found.service, request), ())
-        if durations_ms and len(usual) >= USUAL_COUNT_MIN:
-            known.append(_judged(request, durations_ms, usual, settings))
-    return sorted(known, key=lambda s: (-s.evidence, s.request)) if known else None
+        if (durations_ms or earlier_ms) and len(usual) >= USUAL_COUNT_MIN:
+            known.append(_judged(request, durations_ms, earlier_ms, usual, settings))
+    return sorted(known, key=lambda s: (-s.evidence_long, -s.evidence, s.request))
+
+
+def health_of(kinds: list[Slowness]) -> Health:
+    """Return what all kinds together say.
+
+    Rare kinds need two windows to be sure of, but what the last window does not show is over: the
+    two windows of a burn-rate rule (Beyer et al., The Site Reliability Workbook, chapter 5).
+    """
+    if not kinds:
+        return "unknown"
+    now = sum(kind.evidence for kind in kinds)
+    longer = sum(kind.evidence_long for kind in kinds)
+    if now < WELL:
+        return "healthy"
+    return "unhealthy" if max(now, longer) >= SURE else "unknown"
 
 
 def _judged(
     request: str,
     durations_ms: tuple[float, ...],
+    earlier_ms: tuple[float, ...],
     usual: tuple[float, ...],
     settings: AnalysisSettings,
 ) -> Slowness:
@@ -63,17 +81,21 @@ def _judged(
     limit_ms = max(
         settings.baseline_ratio_max * usual_ms, usual_ms + settings.baseline_excess_ms_min
     )
-    share = (sum(ms > limit_ms for ms in usual) + 1) / (len(usual) + 2)
-    slow = sum(ms > limit_ms for ms in durations_ms)
-    ratio = log_likelihood_ratio(slow, len(durations_ms), max(SHARE_MIN, share))
+    share = max(SHARE_MIN, (sum(ms > limit_ms for ms in usual) + 1) / (len(usual) + 2))
+    slow = [ms for ms in durations_ms if ms > limit_ms]
+    slow_earlier = sum(ms > limit_ms for ms in earlier_ms)
+    count, count_long = len(durations_ms), len(durations_ms) + len(earlier_ms)
     return Slowness(
         request=request,
-        slow_count=slow,
-        count=len(durations_ms),
+        slow_count=len(slow),
+        count=count,
         limit_ms=limit_ms,
         usual_ms=usual_ms,
-        worst_ms=median([ms for ms in durations_ms if ms > limit_ms] or durations_ms),
-        evidence=max(0.0, ratio - NOISE),
+        worst_ms=median(slow or durations_ms or earlier_ms),
+        evidence=max(0.0, log_likelihood_ratio(len(slow), count, share) - NOISE),
+        evidence_long=max(
+            0.0, log_likelihood_ratio(len(slow) + slow_earlier, count_long, share) - NOISE
+        ),
     )
 
 
@@ -83,7 +105,7 @@ def log_likelihood_ratio(hits: int, count: int, share: float) -> float:
     >>> round(log_likelihood_ratio(3, 3, 0.1), 1)
     6.9
     """
-    own = hits / count
+    own = hits / count if count else 0.0
     if own <= share:
         return 0.0
     missed = (count - hits) * log((1 - own) / (1 - share)) if hits < count else 0.0
