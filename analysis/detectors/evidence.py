@@ -22,7 +22,9 @@ SURE: Final = 12.0
 look every five seconds that is once in nine days."""
 WELL: Final = 6.0
 """Below half of that it is over; between the two nothing is said."""
-USUAL_COUNT_MIN: Final = 8
+USUAL_COUNT_MIN: Final = 16
+"""Of fewer it is not known what is usual: their median may be off by a quartile, and no share below
+6 % can be told from none."""
 SHARE_MIN: Final = 0.01
 """A kind without slow requests yet has them in one of a hundred: tails are long."""
 NOISE: Final = 0.5
