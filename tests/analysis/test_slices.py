@@ -45,6 +45,13 @@ def test_of_many_spans_whole_traces_are_drawn_and_weighed(spans: Any) -> None:
     assert again["trace_id"].to_list() == frame["trace_id"].to_list()
 
 
+def test_slices_of_other_sizes_draw_as_if_each_were_the_first(new_spans: Any) -> None:
+    shared = _shop(new_spans(), 4000).slice(5)
+    for count_max in (100, 1000, 10, 3000, 1):
+        fresh = _shop(new_spans(), 4000).slice(5)
+        assert shared.traces(count_max)[0].equals(fresh.traces(count_max)[0])
+
+
 def test_a_slice_without_rows_is_a_frame_without_rows(spans: Any) -> None:
     spans.add("front", 0, 10)
     empty = spans.slice(5).since(4 * 10**9)
