@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster parts conformance proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts conformance proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
 
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --ignore=tests/cluster
+	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector
 
 seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
 	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
@@ -24,7 +24,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 cover: $(VENV)/dev.stamp
-	$(BIN)/coverage run -m pytest --ignore=tests/cluster
+	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector
 	$(BIN)/coverage report
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
@@ -43,6 +43,10 @@ bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real serv
 
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
+
+test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
+	$(BIN)/python -m tests.parts.build otelcol
+	$(BIN)/python -m pytest tests/collector
 
 conformance: $(VENV)/bench.stamp parts ## OTLP 1.11 put to us, the Collector and Rotel; or ENDPOINT=host:port
 	$(BIN)/python -m tests.conformance.run $(ENDPOINT)

@@ -66,19 +66,29 @@ class Entries:
     rows: pl.DataFrame = field(default_factory=_nothing)
 
     def advance(
-        self, new: pl.DataFrame, *, start_unix_ns: int, end_unix_ns: int
+        self,
+        settled: pl.DataFrame,
+        provisional: pl.DataFrame,
+        *,
+        start_unix_ns: int,
+        window_ns: int,
     ) -> tuple["Entries", pl.DataFrame]:
-        """Take `new` requests in; return the window's table, with those that left it beside.
+        """Take `settled` requests in; return the table of the window that begins at `start`.
 
-        Whoever learns from requests only once they left the window knows how the window went.
+        `provisional` ones, of which more may still come in, count in this table only: evidence need
+        not wait for the last row. The window before it and those that left both stand beside:
+        whoever learns from a request only then knows how its time went.
         """
-        rows = pl.concat([self.rows, new])
-        inside = pl.col("end_unix_ns").is_between(start_unix_ns, end_unix_ns, closed="left")
+        kept = pl.concat([self.rows, settled])
+        rows = pl.concat([kept, provisional])
+        is_earlier = pl.col("end_unix_ns") < start_unix_ns
+        has_left = pl.col("end_unix_ns") < start_unix_ns - window_ns
         table = (
             rows.group_by("service", "request")
             .agg(
-                durations_ms=pl.col("duration_ms").filter(inside),
-                passed_ms=pl.col("duration_ms").filter(pl.col("end_unix_ns") < start_unix_ns),
+                durations_ms=pl.col("duration_ms").filter(~is_earlier),
+                earlier_ms=pl.col("duration_ms").filter(is_earlier, ~has_left),
+                passed_ms=pl.col("duration_ms").filter(has_left),
             )
             .with_columns(pl.col("service").str.splitn("/", 2))
             .unnest("service")
@@ -86,4 +96,4 @@ class Entries:
             .select(ENTRIES.names)
             .sort("namespace", "service", "request")
         )
-        return Entries(rows=rows.filter(pl.col("end_unix_ns") >= start_unix_ns)), table
+        return Entries(rows=kept.filter(~has_left)), table

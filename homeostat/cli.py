@@ -57,6 +57,19 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
     command.add_argument("--json", action="store_true", help="as it comes")
     command.set_defaults(run=_status)
+    text = "who is the cause of what began at a given time?"
+    command = commands.add_parser("diagnose", help=text, description=text)
+    command.add_argument("--onset", required=True, help="seconds since 1970, or ISO 8601")
+    command.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="FROM..TO",
+        help="a time that says nothing about what is usual; may be given several times",
+    )
+    command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
+    command.add_argument("--json", action="store_true", help="as it comes")
+    command.set_defaults(run=_diagnose)
     command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
     command.add_argument("journal", type=Path)
     command.set_defaults(run=_replay)
@@ -192,6 +205,18 @@ def _status(options: argparse.Namespace) -> int:
 
         show(status, Console())
     return 0
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from homeostat import diagnose
+
+    chosen = diagnose.DiagnoseOptions(
+        url=options.url,
+        onset=options.onset,
+        leave_out=tuple(options.leave_out),
+        is_json=options.json,
+    )
+    return diagnose.run(chosen)
 
 
 def _replay(options: argparse.Namespace) -> int:

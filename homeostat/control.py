@@ -36,6 +36,8 @@ from knowledge.windows import WindowTables
 
 log = logging.getLogger(__name__)
 PRUNE_PERIOD_S: Final = 600.0
+DIAGNOSED_MAX: Final = 3
+"""Issues that are diagnosed: each takes up to a second, and a tick comes every five."""
 
 
 class Control:
@@ -70,6 +72,7 @@ class Control:
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
+        self._diagnosed: tuple[Diagnosis, ...] = ()
         self.halted: str | None = None
         self.cluster_note: str | None = None
 
@@ -115,7 +118,7 @@ class Control:
             self._entries,
             self.tables,
         ) = await asyncio.get_running_loop().run_in_executor(
-            self._worker, lambda: self._remembered(passed, around, begin, end)
+            self._worker, lambda: self._remembered(passed, around, begin, end, now)
         )
 
     def _remembered(
@@ -124,14 +127,19 @@ class Control:
         around: TelemetrySlice,
         begin: int,
         end: int,
+        now: int,
     ) -> tuple[history.History, Entries, WindowTables]:
         settings = self._settings.analysis
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
         )
-        new = entries_of(known.taken(around), begin, end)
+        spans = known.taken(around)
+        window_ns = int(settings.window_s * 1e9)
         entries, table = self._entries.advance(
-            new, start_unix_ns=self.tables.start_unix_ns, end_unix_ns=end
+            entries_of(spans, begin, end),
+            entries_of(spans, end, now),
+            start_unix_ns=now - window_ns,
+            window_ns=window_ns,
         )
         return known, entries, replace(self.tables, entries=table)
 
@@ -164,6 +172,7 @@ class Control:
             cluster=await self._report(),
             outcomes=self._outcomes,
             is_planning_due=is_planning_due,
+            diagnoses=await self._diagnoses(now, is_due=is_planning_due),
         )
         state, outputs = tick(self.state, inputs, self._settings)
         await loop.run_in_executor(
@@ -179,6 +188,21 @@ class Control:
 
     def _prune(self, horizon_unix_ns: int) -> None:
         self._journal.prune(before_unix_ns=horizon_unix_ns)
+
+    async def _diagnoses(self, now: int, *, is_due: bool) -> tuple[Diagnosis, ...]:
+        """What the history says of the issues that are open, anew as often as plans are made."""
+        issues = [i for i in self.state.analysis.issues if i.state != "resolved"][:DIAGNOSED_MAX]
+        known = {d.question.issue_id: d for d in self._diagnosed}
+        # what is felt within a window began about half a window before it was noticed
+        lead = int(self._settings.analysis.window_s * 0.5e9)
+        for issue in issues:
+            if is_due or issue.id not in known:
+                question = Question(
+                    onset_unix_ns=issue.opened_unix_ns - lead, until_unix_ns=now, issue_id=issue.id
+                )
+                known[issue.id] = await self.diagnose(question)
+        self._diagnosed = tuple(known[issue.id] for issue in issues)
+        return self._diagnosed
 
     async def _report(self) -> ClusterReport | None:
         if self._cluster is None:

@@ -66,6 +66,7 @@ class ReceiverSection(_Section):
     max_message_bytes: int = Field(default=64 * 2**20, gt=0)
     items_per_request_max: int = Field(default=200_000, gt=0)
     inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
+    memory_bytes_max: int = Field(default=0, ge=0)
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
     recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
@@ -152,6 +153,7 @@ class Settings(_Section):
             max_message_bytes=section.max_message_bytes,
             items_per_request_max=section.items_per_request_max,
             inflight_bytes_max=section.inflight_bytes_max,
+            memory_bytes_max=section.memory_bytes_max,
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
             recent_bytes_max=section.recent_bytes_max,

@@ -16,11 +16,13 @@ class Question:
     """What began at `onset_unix_ns`, judged by what is known until `until_unix_ns`?
 
     `leave_out`: periods, as pairs of begin and end, that say nothing about what is normal.
+    `issue_id`: the issue that it is asked for; empty where a person asks.
     """
 
     onset_unix_ns: int
     until_unix_ns: int
     leave_out: tuple[tuple[int, int], ...] = ()
+    issue_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

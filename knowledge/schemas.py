@@ -143,7 +143,8 @@ ENTRIES: Final = pa.schema(
         *_SERVICE,
         pa.field("request", pa.string()),  # the kind: the operation, and what it calls first
         pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
-        pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left it
+        pa.field("earlier_ms", pa.list_(pa.float64())),  # of the window before it
+        pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
     ]
 )
 

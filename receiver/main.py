@@ -14,6 +14,8 @@ from receiver.handover import Handover
 from receiver.http_server import HttpServer
 from receiver.memory import keep_large_buffers
 from receiver.pipeline import Pipeline
+from receiver.pressure import measure
+from receiver.readiness import Readiness
 from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
 
@@ -46,6 +48,14 @@ class Receiver:
             self._http.stop(0.0)
             raise
 
+        self.readiness = Readiness(
+            gate=self._pipeline.gate,
+            counters=self.counters,
+            connected=lambda: self._handover.connected,
+            measure=lambda: measure(settings.memory_bytes_max),
+            tell=lambda ready: self._grpc.tell(ready=ready),
+        )
+
     @property
     def address(self) -> str:
         """Where it listens for gRPC, host:port."""
@@ -67,9 +77,11 @@ class Receiver:
         self._pipeline.start()
         self._grpc.start()
         self._http.start()
+        self.readiness.start()
 
     def stop(self) -> None:
         """Take no new request, finish those in flight within the deadline, then let go."""
+        self.readiness.stop()
         http = threading.Thread(target=self._http.stop, args=(self._settings.stop_deadline_s,))
         http.start()
         self._grpc.stop(self._settings.stop_deadline_s)

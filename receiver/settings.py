@@ -47,6 +47,10 @@ class ReceiverSettings:
     """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the
     largest, or 70 of the Collector's usual batches."""
 
+    memory_bytes_max: int = 0
+    """Resident memory of this process that it stays below by refusing requests; 0: what the
+    container's own limit says, if there is one."""
+
     inflight_requests_max: int = 2048
     """Requests that wait for their answer; beyond it requests are refused."""
 

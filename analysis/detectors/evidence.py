@@ -15,12 +15,16 @@ from typing import Final
 from analysis.baselines import Baselines, entry_key
 from analysis.detectors.subjects import ServiceSubjects
 from analysis.settings import AnalysisSettings
+from knowledge.issues import Health
 
-SURE: Final = 10.0
-"""Evidence that a quiet system shows in one of e^10 (22,000) looks, if looks were independent."""
-WELL: Final = 5.0
+SURE: Final = 12.0
+"""Evidence that a quiet system shows in one of e^12 (160,000) looks if they are independent: with a
+look every five seconds that is once in nine days."""
+WELL: Final = 6.0
 """Below half of that it is over; between the two nothing is said."""
-USUAL_COUNT_MIN: Final = 8
+USUAL_COUNT_MIN: Final = 16
+"""Of fewer it is not known what is usual: their median may be off by a quartile, and no share below
+6 % can be told from none."""
 SHARE_MIN: Final = 0.01
 """A kind without slow requests yet has them in one of a hundred: tails are long."""
 NOISE: Final = 0.5
@@ -29,7 +33,7 @@ NOISE: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slowness:
-    """The evidence of one kind of request."""
+    """What one kind of request says: in the last window, and (long) with the one before it."""
 
     request: str
     slow_count: int
@@ -38,23 +42,40 @@ class Slowness:
     usual_ms: float
     worst_ms: float
     evidence: float
+    evidence_long: float
 
 
 def slowness(
     found: ServiceSubjects, baselines: Baselines, settings: AnalysisSettings
-) -> list[Slowness] | None:
-    """Return what each kind of request says, the most telling first; None if nothing is known."""
+) -> list[Slowness]:
+    """Return what each kind of request says of which it is known what is usual, the worst first."""
     known = []
-    for request, durations_ms in found.entries:
+    for request, durations_ms, earlier_ms in found.entries:
         usual = baselines.series.get(entry_key(found.service, request), ())
-        if durations_ms and len(usual) >= USUAL_COUNT_MIN:
-            known.append(_judged(request, durations_ms, usual, settings))
-    return sorted(known, key=lambda s: (-s.evidence, s.request)) if known else None
+        if (durations_ms or earlier_ms) and len(usual) >= USUAL_COUNT_MIN:
+            known.append(_judged(request, durations_ms, earlier_ms, usual, settings))
+    return sorted(known, key=lambda s: (-s.evidence_long, -s.evidence, s.request))
+
+
+def health_of(kinds: list[Slowness]) -> Health:
+    """Return what all kinds together say.
+
+    Rare kinds need two windows to be sure of, but what the last window does not show is over: the
+    two windows of a burn-rate rule (Beyer et al., The Site Reliability Workbook, chapter 5).
+    """
+    if not kinds:
+        return "unknown"
+    now = sum(kind.evidence for kind in kinds)
+    longer = sum(kind.evidence_long for kind in kinds)
+    if now < WELL:
+        return "healthy"
+    return "unhealthy" if max(now, longer) >= SURE else "unknown"
 
 
 def _judged(
     request: str,
     durations_ms: tuple[float, ...],
+    earlier_ms: tuple[float, ...],
     usual: tuple[float, ...],
     settings: AnalysisSettings,
 ) -> Slowness:
@@ -62,17 +83,21 @@ def _judged(
     limit_ms = max(
         settings.baseline_ratio_max * usual_ms, usual_ms + settings.baseline_excess_ms_min
     )
-    share = (sum(ms > limit_ms for ms in usual) + 1) / (len(usual) + 2)
-    slow = sum(ms > limit_ms for ms in durations_ms)
-    ratio = log_likelihood_ratio(slow, len(durations_ms), max(SHARE_MIN, share))
+    share = max(SHARE_MIN, (sum(ms > limit_ms for ms in usual) + 1) / (len(usual) + 2))
+    slow = [ms for ms in durations_ms if ms > limit_ms]
+    slow_earlier = sum(ms > limit_ms for ms in earlier_ms)
+    count, count_long = len(durations_ms), len(durations_ms) + len(earlier_ms)
     return Slowness(
         request=request,
-        slow_count=slow,
-        count=len(durations_ms),
+        slow_count=len(slow),
+        count=count,
         limit_ms=limit_ms,
         usual_ms=usual_ms,
-        worst_ms=median([ms for ms in durations_ms if ms > limit_ms] or durations_ms),
-        evidence=max(0.0, ratio - NOISE),
+        worst_ms=median(slow or durations_ms or earlier_ms),
+        evidence=max(0.0, log_likelihood_ratio(len(slow), count, share) - NOISE),
+        evidence_long=max(
+            0.0, log_likelihood_ratio(len(slow) + slow_earlier, count_long, share) - NOISE
+        ),
     )
 
 
@@ -82,7 +107,7 @@ def log_likelihood_ratio(hits: int, count: int, share: float) -> float:
     >>> round(log_likelihood_ratio(3, 3, 0.1), 1)
     6.9
     """
-    own = hits / count
+    own = hits / count if count else 0.0
     if own <= share:
         return 0.0
     missed = (count - hits) * log((1 - own) / (1 - share)) if hits < count else 0.0

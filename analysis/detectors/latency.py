@@ -3,10 +3,10 @@
 from typing import Final
 
 from analysis.baselines import Baseline, Baselines, latency_key
-from analysis.detectors.evidence import SURE, WELL, Slowness, slowness
+from analysis.detectors.evidence import Slowness, health_of, slowness
 from analysis.detectors.subjects import ServiceSubjects, Subject
 from analysis.settings import AnalysisSettings
-from knowledge.issues import Health, Symptom
+from knowledge.issues import Symptom
 
 SIGMA_MAX: Final = 6.0
 """Beyond this many robust standard deviations chance is ruled out, even for correlated windows."""
@@ -20,17 +20,17 @@ def detect_latency(
 ) -> Symptom:
     """Judge how long a service takes, by the worst of what is known; too little is unknown.
 
-    Where users enter and it is known what is usual, the evidence of single requests counts, and a
-    p99 only where there are so many requests that it is more than a straggler or two.
+    Where single requests of users are known their evidence counts, and a p99 only where there are
+    so many requests that it is more than a straggler or two.
     """
-    slow = slowness(found, baselines, settings) if found.is_entry else None
+    slow = slowness(found, baselines, settings) if found.is_entry and found.entries else None
     count_min = settings.quantile_count_min if slow is None else P99_COUNT_MIN
     judged = [
         _judge(found, subject, baselines, settings)
         for subject in found.subjects
         if subject.span_count >= count_min
     ]
-    if slow is not None:
+    if slow:
         judged.append(_weigh(found, slow))
     if not judged:
         return Symptom(
@@ -91,10 +91,7 @@ def _judge(
 
 
 def _weigh(found: ServiceSubjects, slow: list[Slowness]) -> Symptom:
-    evidence = sum(kind.evidence for kind in slow)
-    health: Health = "healthy"
-    if evidence >= WELL:
-        health = "unhealthy" if evidence >= SURE else "unknown"
+    health = health_of(slow)
     worst = slow[0]
     texts = tuple(
         f"{found.service} {kind.request}: {kind.slow_count} of {kind.count} requests took over "

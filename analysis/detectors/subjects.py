@@ -32,14 +32,15 @@ class Subject:
 class ServiceSubjects:
     """A service with all that can be judged about it; the service as a whole comes first.
 
-    `entries`: the milliseconds of the requests of each kind, where they enter here.
+    `entries`: where requests enter here, each kind with the milliseconds of those of the window,
+    and of those of the window before.
     """
 
     service: ServiceKey
     is_entry: bool
     exemplars: tuple[str, ...]
     subjects: tuple[Subject, ...]
-    entries: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    entries: tuple[tuple[str, tuple[float, ...], tuple[float, ...]], ...] = ()
 
 
 def subjects_of(tables: WindowTables) -> Iterator[ServiceSubjects]:
@@ -48,10 +49,12 @@ def subjects_of(tables: WindowTables) -> Iterator[ServiceSubjects]:
     for row in tables.operations.iter_rows(named=True):
         key = ServiceKey(namespace=row["namespace"], name=row["service"])
         operations.setdefault(key, []).append(_subject(row, row["operation"]))
-    entries: dict[ServiceKey, list[tuple[str, tuple[float, ...]]]] = {}
+    entries: dict[ServiceKey, list[tuple[str, tuple[float, ...], tuple[float, ...]]]] = {}
     for row in tables.entries.iter_rows(named=True):
         key = ServiceKey(namespace=row["namespace"], name=row["service"])
-        entries.setdefault(key, []).append((row["request"], tuple(row["durations_ms"])))
+        entries.setdefault(key, []).append(
+            (row["request"], tuple(row["durations_ms"]), tuple(row["earlier_ms"]))
+        )
     for row in tables.services.iter_rows(named=True):
         key = ServiceKey(namespace=row["namespace"], name=row["service"])
         yield ServiceSubjects(

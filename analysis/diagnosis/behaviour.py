@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from analysis.diagnosis.periods import AFTER
+from analysis.diagnosis.periods import AFTER, Periods
+from analysis.diagnosis.records import unseen_visits
 
 SEVERITY_ERROR: Final = 17
 COVER_S: Final = 10
@@ -41,16 +42,17 @@ class Change:
     usual: tuple[int, int]
 
 
-def changes(spans: pl.DataFrame, logs: pl.DataFrame) -> list[Change]:
+def changes(spans: pl.DataFrame, logs: pl.DataFrame, periods: Periods) -> list[Change]:
     """Return the changes of each service, explained ones weakened, the strongest first.
 
     `logs`: slim log records.
     """
-    visits = spans.filter("is_visit").select(
-        "row", "parent", "trace", "service", "operation", "period", "end_unix_ns"
-    )
+    columns = ["row", "caller", "trace", "service", "operation", "period", "end_unix_ns"]
+    callers = spans.select(parent="row", caller="visit")
+    visits = spans.filter("is_visit").join(callers, on="parent", how="left").select(columns)
     traits = _traits(spans)
     if logs.height:
+        visits = pl.concat([visits, unseen_visits(spans, logs, periods).select(columns)])
         visits = visits.with_columns(covered=_covered(visits, logs))
         traits = pl.concat([traits, _records(spans, visits, logs)])
     else:
@@ -60,7 +62,7 @@ def changes(spans: pl.DataFrame, logs: pl.DataFrame) -> list[Change]:
     strong = [row for row in judged if row["strength"] > 0]
     if not strong:
         return []
-    return _explained(strong, traits, visits, spans)
+    return _explained(strong, traits, visits)
 
 
 def _traits(spans: pl.DataFrame) -> pl.DataFrame:
@@ -185,12 +187,12 @@ def deviation(after: int, after_count: int, usual: int, usual_count: int) -> flo
 
 
 def _explained(
-    strong: list[dict[str, Any]], traits: pl.DataFrame, visits: pl.DataFrame, spans: pl.DataFrame
+    strong: list[dict[str, Any]], traits: pl.DataFrame, visits: pl.DataFrame
 ) -> list[Change]:
     """Weaken the changes whose visits called a visit that is marked as strongly itself."""
     marks = _marks(strong, traits, visits)
     own = dict(marks.group_by("visit").agg(pl.col("strength").max()).iter_rows())
-    below = _below(own, visits, spans)
+    below = _below(own, visits)
     result = []
     for index, row in enumerate(strong):
         carriers = marks.filter(pl.col("index") == index)["visit"].to_list()
@@ -241,11 +243,9 @@ def _marks(
     return pairs.filter(carries).select("index", "strength", visit="row")
 
 
-def _below(own: dict[int, float], visits: pl.DataFrame, spans: pl.DataFrame) -> dict[int, float]:
+def _below(own: dict[int, float], visits: pl.DataFrame) -> dict[int, float]:
     """The strongest mark below each visit, in whatever it called."""
-    links = visits.filter(pl.col("parent").is_not_null()).join(
-        spans.select("row", caller="visit"), left_on="parent", right_on="row"
-    )
+    links = visits.filter(pl.col("caller").is_not_null())
     caller_of = dict(zip(links["row"].to_list(), links["caller"].to_list(), strict=True))
     below: dict[int, float] = {}
     for visit, strength in own.items():

@@ -39,7 +39,7 @@ def diagnose(telemetry: Telemetry, question: Question) -> Diagnosis:
     growth: dict[str, float] = {}
     if spans is not None:
         testimonies += _latency(spans)
-        testimonies += _behaviour(spans, telemetry.logs)
+        testimonies += _behaviour(spans, telemetry.logs, periods)
         growth = _growth(spans, periods)
     testimonies += _resources(_points(telemetry.metrics, periods), growth)
     suspects = _ranked(testimonies, {} if spans is None else _depths(spans))
@@ -77,9 +77,11 @@ def _latency(spans: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
         yield service, Testimony(witness="latency", strength=share * gravity, evidence=text)
 
 
-def _behaviour(spans: pl.DataFrame, records: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
+def _behaviour(
+    spans: pl.DataFrame, records: pl.DataFrame, periods: Periods
+) -> Iterable[tuple[str, Testimony]]:
     heard: set[str] = set()
-    for change in behaviour.changes(spans, records):
+    for change in behaviour.changes(spans, records, periods):
         if change.service in heard or change.strength <= 0:
             continue
         heard.add(change.service)

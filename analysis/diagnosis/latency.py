@@ -9,8 +9,8 @@ weight that users waited with, per entry request, that is the part of the excess
 if the group were as usual.
 
 An edge is not a service. Its excess belongs to the callee if the callee's other callers wait as
-well (or it has none), and to the caller if its other calls wait as well: a node that is cut off or
-starved slows all its edges, a leaf only its own.
+well (or it has none), and to the caller if its other calls wait as well (or, where it makes none,
+those who call it): a node that is cut off or starved slows all its edges, a leaf only its own.
 """
 
 from dataclasses import dataclass
@@ -173,7 +173,8 @@ def shares(found: list[Excess]) -> dict[str, float]:
         others_in = [e for e in edges if e.callee == excess.callee and e is not excess]
         others_out = [e for e in edges if e.service == excess.service and e is not excess]
         callee = _waiting(others_in) if others_in else 1.0
-        caller = _waiting(others_out) if others_out else 0.0
+        others = others_out or [e for e in edges if e.callee == excess.service]
+        caller = _waiting(others) if others else 0.0
         part[excess.callee] = part.get(excess.callee, 0.0) + callee * excess.excess_ms
         part[excess.service] = part.get(excess.service, 0.0) + caller * excess.excess_ms
     return {service: min(1.0, ms / whole) for service, ms in part.items()}

@@ -54,7 +54,7 @@ def ask(
 
 
 def assert_full_success(answer: Answer, signal: str, media_type: str) -> None:
-    """200, in the type of the request, partial_success unset."""
+    """200, in the type of the request, nothing rejected and nothing to say."""
     assert answer.status == OK, f"answered {answer.status}: {answer.body[:200]!r}"
     assert answer.media_type == media_type, f"answered as {answer.media_type!r}"
     if media_type == JSON["Content-Type"]:
@@ -62,7 +62,13 @@ def assert_full_success(answer: Answer, signal: str, media_type: str) -> None:
         assert not found.get("partialSuccess"), f"answered {answer.body!r}"
     else:
         response = RESPONSES[signal].FromString(answer.body)
-        assert not response.HasField("partial_success"), f"answered {response}"
+        assert response.partial_success.ByteSize() == 0, f"answered {response}"
+
+
+def assert_unset(answer: Answer, signal: str) -> None:
+    """Check that partial_success is unset in a protobuf answer."""
+    response = RESPONSES[signal].FromString(answer.body)
+    assert not response.HasField("partial_success"), "answered with an empty partial_success"
 
 
 def assert_refused(answer: Answer, status: int, media_type: str) -> None:

@@ -68,7 +68,7 @@ def _takes(endpoint: str, tree: Any, **headers: str) -> None:
 def _per_signal(signal: str) -> None:
     IN_JSON.add(
         f"JSON, full success, {signal}",
-        "JSON in, JSON out: 200 with the response of the signal, partialSuccess unset (Response)",
+        "JSON in, JSON out: 200 with the response of the signal (OTLP/HTTP Response)",
         lambda endpoint: assert_full_success(
             ask(endpoint, signal, json.dumps(_BODIES[signal]()).encode(), JSON), signal, TYPE
         ),

@@ -13,7 +13,8 @@ Written by `make conformance`, which puts one suite (`tests/conformance/`) to ea
 gRPC and HTTP. `make conformance ENDPOINT=host:port` scores any receiver that runs. The requirements
 are in our words; the section named after each is of
 [the specification](https://github.com/open-telemetry/opentelemetry-proto/blob/v1.11.0/docs/specification.md).
-What a receiver was not told it does by default: all run with their default limits.
+All run with their defaults, but for the limit of the Collector's gRPC messages, which is raised
+to 64 MiB as its users with large batches have to.
 """
 
 

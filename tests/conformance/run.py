@@ -61,13 +61,16 @@ def _wait_until_it_takes(endpoint: str) -> None:
         connection = http.client.HTTPConnection(endpoint, timeout=5)
         try:
             connection.request("POST", "/v1/traces", body, headers)
-            if connection.getresponse().status == http.client.OK:
+            status = connection.getresponse().status
+            if status == http.client.OK:
                 return
-        except OSError as error:
-            if time.monotonic() > until_s:
-                raise RuntimeError(f"{endpoint} takes nothing: {error}") from error
+            said = f"answered {status}"
+        except (OSError, http.client.HTTPException) as error:
+            said = str(error)
         finally:
             connection.close()
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"{endpoint} takes nothing: {said}")
         time.sleep(0.2)
 
 
