@@ -19,8 +19,8 @@ from knowledge.plans import ApprovedPlan, RecoveryPlan, Refused, Verdict
 VOLUME_COUNT_MAX = 64
 DONE_COUNT_MAX = 32
 """Executions that are over and still shown."""
-LOOK_UP_S = 60.0
-"""How long a write may take to be seen in the cluster; client time-outs are far below."""
+LOOK_UP_S = 15.0
+"""How long after the last try a write may still be seen to arrive; client time-outs are below."""
 LEDGER_S = 86_400.0
 """How long actions are remembered; no stop figure counts further back."""
 
@@ -66,7 +66,9 @@ def step(
     """Take in outcomes, judge what is in flight, and plan where something is wrong."""
     spans = sum(situation.tables.services["span_count"].to_list())
     volumes = (*state.volumes, (situation.now_unix_ns, spans))[-VOLUME_COUNT_MAX:]
-    state = replace(_settled(state, (*outcomes, *_found(state, situation))), volumes=volumes)
+    state = replace(
+        _settled(state, (*outcomes, *_found(state, situation, settings))), volumes=volumes
+    )
     horizon = situation.now_unix_ns - int(LEDGER_S * 1e9)
     state = replace(state, ledger=state.ledger.pruned(since_unix_ns=horizon))
     state, verdicts, intents = _judged(state, situation, settings)
@@ -150,7 +152,9 @@ def _settled(state: HealingState, outcomes: tuple[WriteOutcome, ...]) -> Healing
     return replace(state, ledger=ledger, executions=executions)
 
 
-def _found(state: HealingState, situation: Situation) -> tuple[WriteOutcome, ...]:
+def _found(
+    state: HealingState, situation: Situation, settings: HealingSettings
+) -> tuple[WriteOutcome, ...]:
     """What the cluster's own objects tell of writes whose answer was lost."""
     if situation.cluster is None:
         return ()
@@ -161,7 +165,7 @@ def _found(state: HealingState, situation: Situation) -> tuple[WriteOutcome, ...
         workload = situation.cluster.workload(entry.intent.change.target)
         happened = workload is not None and workload.last_action_id == entry.intent.id
         late_s = (situation.now_unix_ns - entry.intent.created_unix_ns) / 1e9
-        if happened or late_s > LOOK_UP_S:
+        if happened or late_s > settings.plan_expiry_s + LOOK_UP_S:
             found.append(
                 WriteOutcome(
                     intent_id=entry.intent.id,

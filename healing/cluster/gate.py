@@ -26,9 +26,10 @@ async def write_guarded(
     try:
         report = await cluster.report()
     except ClusterUnavailableError as error:
+        # not sent now, but it may have been in an earlier life of ours: that stays to be looked up
         reason = f"no fresh facts to check the guards on: {error}"
         return WriteOutcome(
-            intent_id=intent.id, status="failed", reason=reason, finished_unix_ns=now_unix_ns()
+            intent_id=intent.id, status="unknown", reason=reason, finished_unix_ns=now_unix_ns()
         )
     workload = report.workload(intent.change.target)
     if workload is not None and workload.last_action_id == intent.id:

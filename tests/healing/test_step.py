@@ -140,6 +140,9 @@ def test_an_unknown_write_is_tried_again_under_its_own_id_while_fresh(overloaded
     assert output.intents == (intent,)
     state, output = _tick(_later(overloaded, 61), state)
     assert intent not in output.intents
+    assert state.ledger.entries[0].status == "unknown"  # the last try may still be on its way
+    state, output = _tick(_later(overloaded, 76), state)
+    assert intent not in output.intents
     assert state.ledger.entries[0].status == "refused"
     assert state.ledger.entries[0].reason == "never reached the cluster"
 

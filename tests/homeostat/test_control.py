@@ -158,7 +158,7 @@ def test_without_fresh_facts_nothing_is_written(
     house.tick()
     assert house.cluster.known_at_write == []
     assert "does not answer" in str(house.control.cluster_note)
-    assert house.journal.memory(99).outcomes[0].status == "failed"
+    assert house.journal.memory(99).outcomes[0].status == "unknown"
 
 
 def test_a_bug_halts_actions_while_windows_go_on(

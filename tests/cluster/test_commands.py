@@ -1,0 +1,101 @@
+"""The service and its commands as their user runs them, against a genuine API server."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from knowledge.cluster import Cluster, Scale
+from tests.cluster.place import Place
+from tests.healing.cluster_contract import TARGET, intent_of
+from tests.parts.process import Process, free_port
+
+
+@pytest.fixture
+def config(settled: Callable[[str], Place], tmp_path: Path) -> tuple[Place, Path, str]:
+    """A cluster, and the settings of a service beside it."""
+    place, web = settled(TARGET), f"127.0.0.1:{free_port()}"
+    settings = {
+        "state_dir": str(tmp_path / "state"),
+        "status": {"listen": web},
+        "knowledge": {"journal": str(tmp_path / "journal.db")},
+        "cluster": {"kind": "kubernetes", "kubeconfig": str(place.plane.kubeconfig)},
+        "healing": {"namespaces": {place.namespace: "auto"}},
+        "analysis": {"window_s": 2.0, "pane_s": 1.0, "lateness_s": 0.0},
+    }
+    path = tmp_path / "homeostat.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return place, path, f"http://{web}/status"
+
+
+def _homeostat(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "homeostat", *arguments],
+        env={"COLUMNS": "200", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_doctor_says_what_could_be_done_and_why_not(config: tuple[Place, Path, str]) -> None:
+    place, path, _ = config
+    done = _homeostat("doctor", "--config", str(path))
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if f"{place.namespace}/{TARGET}" in line]
+    assert len(lines) == 3
+    assert all("yes" in line for line in lines)
+    other = [line for line in done.stdout.splitlines() if "mode is observe" in line]
+    assert place.namespace not in " ".join(other)
+
+
+def test_unwind_takes_back_what_is_in_force(config: tuple[Place, Path, str]) -> None:
+    place, path, _ = config
+
+    async def act(cluster: Cluster) -> None:
+        workload = place.workload(await cluster.report(), TARGET)
+        change = Scale(target=workload.key, replicas=4, replicas_before=2)
+        await cluster.write(intent_of(workload, change))
+
+    place.do(act)
+    done = _homeostat("unwind", "--config", str(path))
+    assert done.returncode == 0, done.stderr
+    assert f"{place.namespace}/{TARGET}: replicas 4 back to 2: applied" in done.stdout
+    assert place.get(TARGET)["spec"]["replicas"] == 2
+    assert f"{place.namespace}/{TARGET}" not in _homeostat("unwind", "--config", str(path)).stdout
+
+
+def test_the_brain_sees_the_cluster_tick_after_tick(
+    config: tuple[Place, Path, str], tmp_path: Path
+) -> None:
+    _, path, url = config
+    command = [sys.executable, "-m", "homeostat", "brain", "--config", str(path)]
+    brain = Process(command, log=tmp_path / "brain.log")
+    try:
+        brain.wait_until(lambda: _status(url) is not None)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            brain.check()
+            status = _status(url) or {}
+            assert status["halted"] is None
+            assert not [note for note in status["notes"] if "does not answer" in note]
+            time.sleep(0.5)
+        assert status["mode"] == "auto"
+    finally:
+        assert brain.stop() == 0
+
+
+def _status(url: str) -> Any:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
