@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest parts test-collector conformance proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca parts test-collector conformance proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -29,6 +29,10 @@ cover: $(VENV)/dev.stamp
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
+
+DATA ?= ../data/rca
+bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
+	$(BIN)/python -m bench.rca $(DATA)
 
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build

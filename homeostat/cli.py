@@ -122,6 +122,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _brain(options: argparse.Namespace) -> int:
+    from homeostat.allocator import keep_freed_pages
+
+    keep_freed_pages()
     from homeostat import brain
 
     settings = _settings(options)

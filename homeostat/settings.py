@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.settings import AnalysisSettings
+from healing.cluster.kube.settings import KubernetesSettings
 from healing.settings import HealingSettings
 from receiver.settings import ReceiverSettings
 
@@ -68,19 +69,35 @@ class ReceiverSection(_Section):
     memory_bytes_max: int = Field(default=0, ge=0)
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
+    recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
 
 
 class ClusterSection(_Section):
-    """Which cluster is healed: none, or one behind a local socket (the digital twin's)."""
+    """Which cluster is healed: none, one behind a local socket (the twin's), or Kubernetes."""
 
-    kind: Literal["none", "socket"] = "none"
+    kind: Literal["none", "socket", "kubernetes"] = "none"
     socket: Path | None = None
+    kubeconfig: Path | None = None
+    context: str | None = None
+    own_namespace: str | None = None
+    replicas_max: int = Field(default=10, ge=2)
+    usage_s: float = Field(default=15.0, gt=0)
 
     @model_validator(mode="after")
     def _socket_named(self) -> "ClusterSection":
         if self.kind == "socket" and self.socket is None:
             raise ValueError("kind is socket: expected the path of the socket beside it")
         return self
+
+    def for_kubernetes(self) -> KubernetesSettings:
+        """The settings of the adapter."""
+        return KubernetesSettings(
+            kubeconfig=self.kubeconfig,
+            context=self.context,
+            own_namespace=self.own_namespace,
+            replicas_max=self.replicas_max,
+            usage_s=self.usage_s,
+        )
 
 
 class ClockSection(_Section):
@@ -139,6 +156,7 @@ class Settings(_Section):
             memory_bytes_max=section.memory_bytes_max,
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
+            recent_bytes_max=section.recent_bytes_max,
         )
 
 

@@ -16,6 +16,7 @@ from receiver.memory import keep_large_buffers
 from receiver.pipeline import Pipeline
 from receiver.pressure import measure
 from receiver.readiness import Readiness
+from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
 
 CANNOT_LISTEN: Final = 3
@@ -30,14 +31,16 @@ class Receiver:
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
+        self.recent = RecentRequests(bytes_max=settings.recent_bytes_max)
         self._handover = Handover(
             path=settings.brain_socket,
             epoch=self.epoch,
             counters=self.counters,
             inflight_max=settings.frames_inflight_max,
             timeout_s=settings.handover_timeout_s,
+            recent=self.recent,
         )
-        self._pipeline = Pipeline(settings, self._handover, self.counters)
+        self._pipeline = Pipeline(settings, self._handover, self.recent, self.counters)
         self._http = HttpServer(settings, self._pipeline, self.counters)
         try:
             self._grpc = GrpcServer(settings, self._pipeline)

@@ -62,6 +62,9 @@ class ReceiverSettings:
     """Decode at once when so many bytes are gathered: more does not get cheaper per span, and holds
     the interpreter longer."""
 
+    recent_bytes_max: int = 64 * 2**20
+    """Bytes of the newest requests that are held as they came, for whoever asks for a trace."""
+
     frames_inflight_max: int = 8
     """Frames that may wait for the brain's answer: enough to keep both sides busy."""
 
