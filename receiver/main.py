@@ -72,11 +72,15 @@ class Receiver:
         return self._handover.connected
 
     def start(self) -> None:
-        """Serve; returns at once."""
+        """Serve, and say where; returns at once."""
         self._handover.start()
         self._pipeline.start()
         self._grpc.start()
         self._http.start()
+        sys.stderr.write(
+            f"receiver listening grpc={self.address} http={self.http_address} epoch={self.epoch}\n"
+        )
+        sys.stderr.flush()
         self.readiness.start()
 
     def stop(self) -> None:
@@ -106,11 +110,6 @@ def run(settings: ReceiverSettings) -> int:
         )
         return CANNOT_LISTEN
     receiver.start()
-    sys.stderr.write(
-        f"receiver listening grpc={receiver.address} http={receiver.http_address} "
-        f"epoch={receiver.epoch}\n"
-    )
-    sys.stderr.flush()
     stop.wait()
     receiver.stop()
     return 0
