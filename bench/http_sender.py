@@ -42,7 +42,7 @@ def send_over_http(address: str, load: Load) -> int:
                     coding,
                     b"application/x-protobuf\r\nContent-Length: %d\r\n" % len(body),
                 )
-                connection.sendall(head + b"\r\n" + body)
+                connection.sendall(head + body)
                 _take_answer(connection)
                 acknowledged += 1
         return acknowledged
