@@ -1,5 +1,6 @@
 """The receiver process: from its settings to its exit code."""
 
+import resource
 import signal
 import sys
 import threading
@@ -94,8 +95,15 @@ class Receiver:
         self._handover.close()
 
 
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, often 1,024, to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def run(settings: ReceiverSettings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
+    _allow_many_connections()
     keep_large_buffers()
     pa.set_cpu_count(1)  # this process is one core's worth, more of them share the port
     stop = threading.Event()
