@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts conformance proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts fuzz conformance proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -47,6 +47,9 @@ parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.ca
 test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
 	$(BIN)/python -m tests.parts.build otelcol
 	$(BIN)/python -m pytest tests/collector
+
+fuzz: $(VENV)/dev.stamp ## a million mutated requests of each signal, and of their JSON
+	$(BIN)/python -m tests.fuzz.run
 
 conformance: $(VENV)/bench.stamp parts ## OTLP 1.11 put to us, the Collector and Rotel; or ENDPOINT=host:port
 	$(BIN)/python -m tests.conformance.run $(ENDPOINT)

@@ -1,12 +1,13 @@
-"""Spans per CPU-second of the whole process tree, beside Rotel: `python -m bench.ingest`.
+"""Spans per CPU-second of the whole process tree, beside collectors: `python -m bench.ingest`.
 
-Homeostat decodes, hands over, holds and analyses; Rotel decodes and discards. The same client sends
-the same bytes to both in interleaved rounds, and each acknowledgement is checked. CPU time is what
-the kernel charged to all processes of the target until all that was sent has been in a window, so
-the figure holds even where the client is the bottleneck. Writes `out/bench-ingest.json` (medians)
-and `out/bench-ingest-rounds.json`.
+Homeostat decodes, hands over, holds and analyses; Rotel and the Collector decode and discard, or
+the Collector counts by span_metrics. The same client sends the same bytes to all in interleaved
+rounds, and each acknowledgement is checked. CPU time is what the kernel charged to all processes of
+the target until all that was sent has been in a window, so the figure holds even where the client
+is the bottleneck. Writes `out/bench-ingest.json` (medians) and `out/bench-ingest-rounds.json`.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -22,21 +23,36 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from bench.http_sender import send_over_http
 from bench.payload import trace_requests
 from bench.processes import free_ports, has_ended, running, tree_cpu_s
-from bench.sender import COMPRESSIONS, Load, send, wait_until_acknowledged
+from bench.sender import Load, send, wait_until_acknowledged
 from bench.targets import TARGETS, Target
 
 OUT: Final = Path("out")
 ROUNDS: Final = 3
 CELL_S: Final = 3.5
 WARM_UP_S: Final = 1.0
-BODIES: Final = {512: 32, 8192: 4}
+BODIES: Final = {1: 64, 512: 32, 8192: 4}
 """Different requests by their number of spans."""
 
-IN_FLIGHT: Final = {512: 16, 8192: 6}
+IN_FLIGHT: Final = {1: 32, 512: 16, 8192: 6}
 SPANS_MAX: Final = 6_000_000
 """Bound of one cell; the time ends it first."""
+
+SENDERS: Final = {"grpc": send, "http": send_over_http}
+CELLS: Final = (
+    ("grpc", "none", 1),
+    ("grpc", "none", 512),
+    ("grpc", "none", 8192),
+    ("grpc", "gzip", 512),
+    ("grpc", "gzip", 8192),
+    ("http", "none", 1),
+    ("http", "none", 512),
+    ("http", "none", 8192),
+    ("http", "gzip", 512),
+)
+"""Transport, compression and spans per request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +60,7 @@ class Cell:
     """One figure: what was sent to whom, and what it cost."""
 
     target: str
+    transport: str
     compression: str
     spans_per_request: int
     round: int
@@ -57,41 +74,44 @@ class Cell:
         return self.spans / self.cpu_s
 
 
-def _measure(target: Target, pid: int, address: str, number: int) -> list[Cell]:
+def _measure(
+    target: Target, pid: int, addresses: dict[str, str], number: int, seconds: float
+) -> list[Cell]:
     """Run all cells of one round against a target that is up."""
     cells = []
-    for compression in COMPRESSIONS:
-        for size, count in BODIES.items():
-            bodies = trace_requests(count, spans_per_request=size, start_unix_ns=time.time_ns())
-            load = Load(
-                bodies=bodies,
-                requests=SPANS_MAX // size,
-                seconds=CELL_S,
-                in_flight=IN_FLIGHT[size],
+    for transport, compression, size in CELLS:
+        bodies = trace_requests(BODIES[size], spans_per_request=size, start_unix_ns=time.time_ns())
+        load = Load(
+            bodies=bodies,
+            requests=SPANS_MAX // size,
+            seconds=seconds,
+            in_flight=IN_FLIGHT[size],
+            compression=compression,
+        )
+        cpu_s, start_s = tree_cpu_s(pid), time.monotonic()
+        requests = SENDERS[transport](addresses[transport], load)
+        sent_s = time.monotonic() - start_s
+        time.sleep(target.settle_s)
+        cells.append(
+            Cell(
+                target=target.name,
+                transport=transport,
                 compression=compression,
+                spans_per_request=size,
+                round=number,
+                spans=requests * size,
+                seconds=sent_s,
+                cpu_s=tree_cpu_s(pid) - cpu_s,
             )
-            cpu_s, start_s = tree_cpu_s(pid), time.monotonic()
-            requests = send(address, load)
-            sent_s = time.monotonic() - start_s
-            time.sleep(target.settle_s)
-            cells.append(
-                Cell(
-                    target=target.name,
-                    compression=compression,
-                    spans_per_request=size,
-                    round=number,
-                    spans=requests * size,
-                    seconds=sent_s,
-                    cpu_s=tree_cpu_s(pid) - cpu_s,
-                )
-            )
+        )
     return cells
 
 
-def _round(target: Target, number: int) -> list[Cell]:
+def _round(target: Target, number: int, seconds: float) -> list[Cell]:
     warm_up = trace_requests(BODIES[512], spans_per_request=512, start_unix_ns=time.time_ns())
     grpc_port, http_port = free_ports(2)
     address = f"127.0.0.1:{grpc_port}"
+    addresses = {"grpc": address, "http": f"127.0.0.1:{http_port}"}
     with (
         tempfile.TemporaryDirectory() as directory,
         running(target.command(grpc_port, http_port, Path(directory))) as pid,
@@ -107,23 +127,23 @@ def _round(target: Target, number: int) -> list[Cell]:
                 compression="none",
             ),
         )
-        return _measure(target, pid, address, number)
+        return _measure(target, pid, addresses, number, seconds)
 
 
 def _medians(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str, int], list[float]] = {}
+    groups: dict[tuple[str, str, str, int], list[float]] = {}
     for cell in cells:
-        key = (cell.target, cell.compression, cell.spans_per_request)
+        key = (cell.target, cell.transport, cell.compression, cell.spans_per_request)
         groups.setdefault(key, []).append(cell.spans_per_cpu_s)
     return [
         {
             "target": target,
-            "transport": "grpc",
+            "transport": transport,
             "compression": compression,
             "spans_per_request": size,
             "spans_per_cpu_s": round(statistics.median(figures)),
         }
-        for (target, compression, size), figures in groups.items()
+        for (target, transport, compression, size), figures in groups.items()
     ]
 
 
@@ -145,40 +165,38 @@ def _machine() -> dict[str, Any]:
 
 
 def _table(medians: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title="thousand spans per CPU-second, whole process tree, gRPC")
-    for heading in ("spans/request", "compression", *(target.name for target in TARGETS), "ratio"):
+    table = Table(title="thousand spans per CPU-second, whole process tree (ours over theirs)")
+    names = [target.name for target in TARGETS]
+    for heading in ("over", "spans/request", "compression", *names):
         table.add_column(heading, justify="right")
-    figures = {
-        (entry["spans_per_request"], entry["compression"], entry["target"]): entry[
-            "spans_per_cpu_s"
-        ]
-        for entry in medians
-    }
-    ours, other = (target.name for target in TARGETS)
-    for size, compression in sorted({key[:2] for key in figures}):
-        mine = figures.get((size, compression, ours))
-        theirs = figures.get((size, compression, other))
-        table.add_row(
-            f"{size:,}",
-            compression,
-            f"{mine / 1e3:,.0f}" if mine else "-",
-            f"{theirs / 1e3:,.0f}" if theirs else "-",
-            f"{mine / theirs:.2f}" if mine and theirs else "-",
-        )
+    keys = ("transport", "compression", "spans_per_request", "target")
+    figures = {tuple(entry[key] for key in keys): entry["spans_per_cpu_s"] for entry in medians}
+    for transport, compression, size in CELLS:
+        found = [figures.get((transport, compression, size, name)) for name in names]
+        mine = found[0]
+        shown = [f"{mine / 1e3:,.1f}" if mine else "-"]
+        for theirs in found[1:]:
+            ratio = f" ({mine / theirs:.2f})" if mine and theirs else ""
+            shown.append(f"{theirs / 1e3:,.1f}{ratio}" if theirs else "-")
+        table.add_row(transport, f"{size:,}", compression, *shown)
     return table
 
 
 def main() -> int:
     """Measure, print, write; returns 0 whatever was measured."""
+    parser = argparse.ArgumentParser(prog="bench.ingest")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=CELL_S, help="of each cell")
+    wanted = parser.parse_args()
     console = Console()
     machine = _machine()
     cells: list[Cell] = []
     failures: list[str] = []
-    for number in range(1, ROUNDS + 1):
+    for number in range(1, wanted.rounds + 1):
         for target in TARGETS:
-            console.print(f"round {number} of {ROUNDS}: {target.name}")
+            console.print(f"round {number} of {wanted.rounds}: {target.name}")
             try:
-                cells += _round(target, number)
+                cells += _round(target, number, wanted.seconds)
             except Exception as error:  # noqa: BLE001 - the other target's figures still count
                 failures.append(f"round {number}, {target.name}: {error!r}"[:2000])
                 console.print(failures[-1], markup=False)

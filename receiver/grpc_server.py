@@ -33,6 +33,7 @@ _OPTIONS: Final = (
     ("grpc.experimental.tcp_min_read_chunk_size", 256 * 2**10),
     ("grpc.experimental.tcp_max_read_chunk_size", 16 * 2**20),
     ("grpc.max_concurrent_streams", 100),
+    ("grpc.max_allowed_incoming_connections", 16_384),
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_connection_age_ms", 600_000),
     ("grpc.max_connection_age_grace_ms", 30_000),

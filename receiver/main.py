@@ -1,5 +1,6 @@
 """The receiver process: from its settings to its exit code."""
 
+import resource
 import signal
 import sys
 import threading
@@ -72,11 +73,15 @@ class Receiver:
         return self._handover.connected
 
     def start(self) -> None:
-        """Serve; returns at once."""
+        """Serve, and say where; returns at once."""
         self._handover.start()
         self._pipeline.start()
         self._grpc.start()
         self._http.start()
+        sys.stderr.write(
+            f"receiver listening grpc={self.address} http={self.http_address} epoch={self.epoch}\n"
+        )
+        sys.stderr.flush()
         self.readiness.start()
 
     def stop(self) -> None:
@@ -90,8 +95,15 @@ class Receiver:
         self._handover.close()
 
 
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files, often 1,024, to the hard one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def run(settings: ReceiverSettings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
+    _allow_many_connections()
     keep_large_buffers()
     pa.set_cpu_count(1)  # this process is one core's worth, more of them share the port
     stop = threading.Event()
@@ -106,11 +118,6 @@ def run(settings: ReceiverSettings) -> int:
         )
         return CANNOT_LISTEN
     receiver.start()
-    sys.stderr.write(
-        f"receiver listening grpc={receiver.address} http={receiver.http_address} "
-        f"epoch={receiver.epoch}\n"
-    )
-    sys.stderr.flush()
     stop.wait()
     receiver.stop()
     return 0

@@ -6,8 +6,19 @@ Source: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 _VARINT, _FIXED64, _LENGTH, _GROUP_START, _GROUP_END, _FIXED32 = range(6)
+
+
+_FIELDS_PER_ITEM_MAX: Final = 4
+"""Fields to look at for each item that is allowed. An honest request has about one for each; 64 MiB
+of tiny fields that are no items would keep the interpreter for ten seconds."""
+
+
+class _OverlongError(Exception):
+    """More fields than any request with so few items has."""
 
 
 class _MalformedError(ValueError):
@@ -21,7 +32,8 @@ def count_items(body: bytes, path: Sequence[frozenset[int]], most: int) -> int:
     which comes next, refuses them.
     """
     total = 0
-    open_levels = [_fields(body, 0, len(body), path[0])]
+    budget = _Budget(left=_FIELDS_PER_ITEM_MAX * most + 1_000)
+    open_levels = [_fields(body, 0, len(body), path[0], budget)]
     try:
         while open_levels and total <= most:
             found = next(open_levels[-1], None)
@@ -30,17 +42,31 @@ def count_items(body: bytes, path: Sequence[frozenset[int]], most: int) -> int:
                 continue
             total += 1
             if len(open_levels) < len(path):
-                open_levels.append(_fields(body, *found, path[len(open_levels)]))
+                open_levels.append(_fields(body, *found, path[len(open_levels)], budget))
+    except _OverlongError:
+        return most + 1
     except (_MalformedError, IndexError):
         return total
     return total
 
 
-def _fields(body: bytes, at: int, end: int, wanted: frozenset[int]) -> Iterator[tuple[int, int]]:
+@dataclass(slots=True)
+class _Budget:
+    left: int
+
+
+def _fields(
+    body: bytes, at: int, end: int, wanted: frozenset[int], budget: _Budget
+) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each wanted message field between `at` and `end`."""
     while at < end:
+        budget.left -= 1
+        if budget.left < 0:
+            raise _OverlongError
         tag, at = _varint(body, at)
         wire_type = tag & 7
+        if not tag >> 3:
+            raise _MalformedError
         if wire_type == _LENGTH:
             size, at = _varint(body, at)
             if at + size > end:

@@ -190,7 +190,8 @@ def test_size_limit_holds_for_the_inflated_request(start: Start, brain: Brain) -
 
 RUN = (
     "import sys; from receiver.main import run; from receiver.settings import ReceiverSettings; "
-    "sys.exit(run(ReceiverSettings(grpc_listen=sys.argv[1], brain_socket=sys.argv[2])))"
+    "sys.exit(run(ReceiverSettings(grpc_listen=sys.argv[1], "
+    "brain_socket=sys.argv[2], http_listen='127.0.0.1:0')))"
 )
 
 

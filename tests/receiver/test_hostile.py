@@ -13,6 +13,7 @@ from receiver import attributes, labels
 from receiver import decode as decoding
 from receiver.decode import COUNT_ON_WIRE_FROM_BYTES, decode
 from receiver.refusal import Refusal
+from receiver.wire import count_items
 
 NESTED_GROUPS = b"\x9b\x06" * 300_000 + b"\x9c\x06" * 300_000
 WRAPPING_LENGTH = bytes.fromhex("0affffffffffffffffff01")
@@ -237,3 +238,11 @@ def test_large_honest_request_passes_the_count() -> None:
     decoded = decode("traces", [request.SerializeToString()], items_max=1000)
     assert decoded.outcomes == ({},)
     assert len(decoded.rows) == 3
+
+
+@pytest.mark.parametrize("field", [b"\x08\x00", b"\x1a\x00"], ids=["number", "other"])
+def test_many_tiny_fields_are_given_up_soon(field: bytes) -> None:
+    body = field * (2 * COUNT_ON_WIRE_FROM_BYTES)
+    wanted = (frozenset({1}), frozenset({2}))
+    assert count_items(body, wanted, 1_000) == 1_001
+    assert count_items(b"\x00" * len(body), wanted, 1_000) == 0, "no field has number zero"
