@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca parts proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca bench-rca-study parts proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -33,6 +33,9 @@ bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interlea
 DATA ?= ../data/rca
 bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
 	$(BIN)/python -m bench.rca $(DATA)
+
+bench-rca-study: $(VENV)/dev.stamp ## the engine beside simple ones, and without parts of it
+	$(BIN)/python -m bench.rca.study $(DATA)
 
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
