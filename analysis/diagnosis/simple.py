@@ -99,7 +99,7 @@ def _concluded(question: Question, scores: pl.DataFrame) -> Diagnosis:
     best = known.group_by("service").agg(pl.col("score").max())
     rows = best.sort("score", "service", descending=[True, False]).iter_rows()
     suspects = tuple(
-        Suspect(service=key_of(service), score=score, testimonies=()) for service, score in rows
+        Suspect(service=key_of(service), score=score, statements=()) for service, score in rows
     )
     return Diagnosis(
         question=question,
