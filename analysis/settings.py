@@ -25,11 +25,7 @@ class AnalysisSettings:
     """Spans of a pane that are linked to traces; of more, a sample of whole traces is."""
 
     buffer_bytes_max: int = 1024 * 2**20
-    """Rows held at most, with their attributes; attributes go first, then senders must wait."""
-
-    attribute_bytes_max: int = 64 * 2**20
-    """Opaque attributes held at most, those of the newest rows: three times as large as what is
-    analysed, and only looked at when somebody asks for a span."""
+    """Rows held at most; beyond it senders must wait."""
 
     retention_s: float = 30.0
     """Rows younger than this (by event time) are never dropped; must cover a window's needs."""

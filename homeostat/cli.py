@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    _add_cluster(commands)
     _add_demo(commands)
     return parser
 
@@ -72,6 +73,17 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
     command.add_argument("journal", type=Path)
     command.set_defaults(run=_replay)
+
+
+def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, text in (
+        ("rbac", "print the least rights in Kubernetes that the settings need"),
+        ("doctor", "per workload of the cluster: what could be done, what not, and why"),
+        ("unwind", "take back all that is in force in the cluster"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, help="settings file (YAML)")
+        command.set_defaults(run=_cluster, command=name)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -123,6 +135,23 @@ def _settings(options: argparse.Namespace) -> "Settings | None":
         return None
 
 
+def _cluster(options: argparse.Namespace) -> int:
+    from homeostat import cluster_commands
+
+    settings = _settings(options)
+    if settings is None:
+        return EXIT_SETTINGS
+    if options.command == "rbac":
+        return cluster_commands.print_rbac(settings)
+    if settings.cluster.kind != "kubernetes":
+        found = settings.cluster.kind
+        print(f"cluster.kind: got {found!r}: expected kubernetes", file=sys.stderr)
+        return EXIT_SETTINGS
+    if options.command == "doctor":
+        return cluster_commands.examine_cluster(settings)
+    return cluster_commands.unwind_cluster(settings)
+
+
 def _run(options: argparse.Namespace) -> int:
     from homeostat import supervisor
 
@@ -135,6 +164,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _brain(options: argparse.Namespace) -> int:
+    from homeostat.allocator import keep_freed_pages
+
+    keep_freed_pages()
     from homeostat import brain
 
     settings = _settings(options)

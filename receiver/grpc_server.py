@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from knowledge.schemas import Signal
 from receiver.admission import Gate
@@ -69,6 +70,12 @@ class GrpcServer:
                 for service, signal in SERVICES.items()
             )
         )
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True,  # a watcher must not hold a thread
+            experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.tell(ready=False)
         host, _, port = settings.grpc_listen.rpartition(":")
         try:
             bound = self._server.add_insecure_port(settings.grpc_listen)
@@ -77,6 +84,13 @@ class GrpcServer:
         if not bound or (port != "0" and bound != int(port)):
             raise ListenError(f"cannot listen on {settings.grpc_listen}")
         self.address: Final = f"{host}:{bound}"
+
+    def tell(self, *, ready: bool) -> None:
+        """Say to those who ask the health service whether requests are taken."""
+        serving = health_pb2.HealthCheckResponse
+        status = serving.SERVING if ready else serving.NOT_SERVING
+        for name in ("", *SERVICES):
+            self._health.set(name, status)
 
     def start(self) -> None:
         """Serve."""

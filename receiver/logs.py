@@ -45,7 +45,6 @@ def log_rows(decoded: pa.RecordBatch) -> Rows:
         "trace_id": only_ids(records.field("trace_id"), 16),
         "span_id": only_ids(records.field("span_id"), 8),
         **flat.labels(),
-        "attributes": records.field("attributes"),
     }
     tests = (("no time", pc.greater(time, 0)),)
     batch, rejected = keep_usable(columns, LOGS, flat, tests, len(decoded))

@@ -19,6 +19,7 @@ from receiver.counters import Counters
 from receiver.decode import decode
 from receiver.gather import Gathering
 from receiver.handover import Handover
+from receiver.recent import RecentRequests
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
 
@@ -61,8 +62,15 @@ class _Pending:
 class Pipeline:
     """Takes requests of all signals and answers each when its rows are kept, or refused."""
 
-    def __init__(self, settings: ReceiverSettings, handover: Handover, counters: Counters) -> None:
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        handover: Handover,
+        recent: RecentRequests,
+        counters: Counters,
+    ) -> None:
         self._settings = settings
+        self._recent = recent
         self._handover = handover
         self._counters = counters
         self.gate: Final = Gate(
@@ -196,6 +204,7 @@ class Pipeline:
                     name = f"rejected_{reason.replace(' ', '_')}"
                     counts[name] = counts.get(name, 0) + count
             self._counters.add_all(counts)
+            self._recent.add(signal, [pending.body for pending, _ in kept])
         for pending, rejected in kept:
             pending.settle(rejected if refusal is None else refusal)
 

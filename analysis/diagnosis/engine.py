@@ -16,7 +16,7 @@ from analysis.diagnosis import behaviour, latency, resources
 from analysis.diagnosis.anatomy import dissect
 from analysis.diagnosis.periods import AFTER, Periods, periods_of
 from analysis.diagnosis.telemetry import Telemetry, key_of
-from knowledge.diagnosis import Diagnosis, Question, Suspect, Statement
+from knowledge.diagnosis import Diagnosis, Question, Statement, Suspect
 from knowledge.issues import Finding
 
 Engine = Callable[[Telemetry, Question], Diagnosis]

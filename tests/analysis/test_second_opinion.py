@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from analysis.second_opinion import surer
-from knowledge.diagnosis import Diagnosis, Question, Suspect, Statement
+from knowledge.diagnosis import Diagnosis, Question, Statement, Suspect
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Finding
 

@@ -42,4 +42,19 @@ KUBERNETES: Final = Part(
     ldflags="-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2",
 )
 KWOK: Final = Part(name="kwok", version="0.8.0", binaries={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
-PARTS: Final[Mapping[str, Part]] = {part.name: part for part in (KUBERNETES, KWOK)}
+CONTRIB: Final = "github.com/open-telemetry/opentelemetry-collector-contrib"
+OTELCOL: Final = Part(
+    name="otelcol",
+    version="0.155.0",
+    binaries={
+        "otelcol": ".",
+        "telemetrygen": f"{CONTRIB}/cmd/telemetrygen",
+    },
+    prepare=(
+        (
+            *("go", "tool", "builder", "--config", "builder.yaml"),
+            *("--skip-get-modules", "--skip-compilation"),
+        ),
+    ),
+)
+PARTS: Final[Mapping[str, Part]] = {part.name: part for part in (KUBERNETES, KWOK, OTELCOL)}

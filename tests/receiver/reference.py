@@ -98,7 +98,6 @@ def span_row(span: Span, resource: Resource) -> dict[str, Any] | str:
         "is_error": failed(span),
         "peer": peer or "",
         **labels(resource),
-        "attributes": [a.SerializeToString() for a in span.attributes],
     }
 
 
@@ -117,7 +116,6 @@ def log_row(record: LogRecord, resource: Resource) -> dict[str, Any] | str:
         "trace_id": record.trace_id if valid_id(record.trace_id, 16) else b"",
         "span_id": record.span_id if valid_id(record.span_id, 8) else b"",
         **labels(resource),
-        "attributes": [a.SerializeToString() for a in record.attributes],
     }
 
 
@@ -165,7 +163,6 @@ def point_row(metric: Metric, point: Any, resource: Resource) -> dict[str, Any] 
         "bounds": list(point.explicit_bounds) if kind == "histogram" else None,
         "bucket_counts": list(point.bucket_counts) if kind == "histogram" else None,
         **labels(resource),
-        "attributes": [a.SerializeToString() for a in point.attributes],
     }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from knowledge.diagnosis import Diagnosis, Question, Suspect, Statement
+from knowledge.diagnosis import Diagnosis, Question, Statement, Suspect
 from knowledge.identity import ServiceKey
 from status.diagnosis import diagnosis_router
 
