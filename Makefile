@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts fuzz conformance proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -40,6 +40,9 @@ test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, b
 DATA ?= ../data/rca
 bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
 	$(BIN)/python -m bench.rca $(DATA)
+
+bench-rca-study: $(VENV)/dev.stamp ## the engine beside simple ones, and without parts of it
+	$(BIN)/python -m bench.rca.study $(DATA)
 
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build

@@ -25,7 +25,7 @@ def surer(
         return blamed
     first = diagnosis.suspects[0]
     if finding == "cause" and causes[0].service == first.service:
-        seconded = tuple(t.evidence for t in first.testimonies)
+        seconded = tuple(t.evidence for t in first.statements)
         best = replace(causes[0], evidence=(*causes[0].evidence, *seconded))
         return finding, (best, *causes[1:])
     if finding == "cause" and causes[0].confidence >= diagnosis.confidence:
@@ -45,7 +45,7 @@ def _cause(
     workloads: dict[ServiceKey, WorkloadKey],
 ) -> Cause:
     kind: CauseKind = "slow"
-    if suspect.testimonies and suspect.testimonies[0].witness == "behaviour":
+    if suspect.statements and suspect.statements[0].witness == "behaviour":
         kind = "failing"
     return Cause(
         service=suspect.service,
@@ -54,5 +54,5 @@ def _cause(
         explains_ratio=suspect.score,
         confidence=min(confidence, suspect.score),
         arrival_ratio=blamed.arrival_ratio if blamed else None,
-        evidence=tuple(t.evidence for t in suspect.testimonies),
+        evidence=tuple(t.evidence for t in suspect.statements),
     )

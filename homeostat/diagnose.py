@@ -105,7 +105,7 @@ def _show(diagnosis: dict[str, Any], console: Console) -> None:
     table = Table("service", "score", "what speaks for it")
     for cause in diagnosis["causes"]:
         if cause["score"] > 0:
-            lines = (f"{t['witness']}: {t['evidence']}" for t in cause["testimonies"])
+            lines = (f"{t['witness']}: {t['evidence']}" for t in cause["statements"])
             name = "/".join(part for part in (cause["namespace"], cause["service"]) if part)
             table.add_row(name, f"{cause['score']:.2f}", "\n".join(lines))
     console.print(table)

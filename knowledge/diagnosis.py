@@ -26,7 +26,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Testimony:
+class Statement:
     """What one witness says about one service: how strongly, in [0, 1], and why."""
 
     witness: Witness
@@ -40,7 +40,7 @@ class Suspect:
 
     service: ServiceKey
     score: float
-    testimonies: tuple[Testimony, ...]
+    statements: tuple[Statement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class QuestionView(BaseModel):
     )
 
 
-class TestimonyView(BaseModel):
+class StatementView(BaseModel):
     """What speaks for a suspect."""
 
     witness: str
@@ -51,7 +51,7 @@ class SuspectView(BaseModel):
     namespace: str
     service: str
     score: float
-    testimonies: list[TestimonyView]
+    statements: list[StatementView]
 
 
 class DiagnosisView(BaseModel):
@@ -104,8 +104,8 @@ def _suspect(suspect: Suspect) -> SuspectView:
         namespace=suspect.service.namespace,
         service=suspect.service.name,
         score=suspect.score,
-        testimonies=[
-            TestimonyView(witness=t.witness, strength=t.strength, evidence=t.evidence)
-            for t in suspect.testimonies
+        statements=[
+            StatementView(witness=t.witness, strength=t.strength, evidence=t.evidence)
+            for t in suspect.statements
         ],
     )

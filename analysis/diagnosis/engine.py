@@ -1,4 +1,4 @@
-"""The engine: three witnesses heard, their testimony put together, the best suspect named.
+"""The engine: three witnesses heard, their statement put together, the best suspect named.
 
 Witnesses are independent enough to be combined as if they were (noisy-or, Pearl, Probabilistic
 Reasoning in Intelligent Systems, 1988): a service that explains the users' time, uses the CPU and
@@ -16,7 +16,7 @@ from analysis.diagnosis import behaviour, latency, resources
 from analysis.diagnosis.anatomy import dissect
 from analysis.diagnosis.periods import AFTER, Periods, periods_of
 from analysis.diagnosis.telemetry import Telemetry, key_of
-from knowledge.diagnosis import Diagnosis, Question, Suspect, Testimony
+from knowledge.diagnosis import Diagnosis, Question, Statement, Suspect
 from knowledge.issues import Finding
 
 Engine = Callable[[Telemetry, Question], Diagnosis]
@@ -35,14 +35,14 @@ SUSPECT_COUNT_MAX: Final = 100
 def diagnose(telemetry: Telemetry, question: Question) -> Diagnosis:
     """Rank the services by how much speaks for each being the cause. Deterministic."""
     spans, periods = _placed(telemetry, question)
-    testimonies: list[tuple[str, Testimony]] = []
+    statements: list[tuple[str, Statement]] = []
     growth: dict[str, float] = {}
     if spans is not None:
-        testimonies += _latency(spans)
-        testimonies += _behaviour(spans, telemetry.logs, periods)
+        statements += _latency(spans)
+        statements += _behaviour(spans, telemetry.logs, periods)
         growth = _growth(spans, periods)
-    testimonies += _resources(_points(telemetry.metrics, periods), growth)
-    suspects = _ranked(testimonies, {} if spans is None else _depths(spans))
+    statements += _resources(_points(telemetry.metrics, periods), growth)
+    suspects = _ranked(statements, {} if spans is None else _depths(spans))
     return _concluded(question, suspects, spans)
 
 
@@ -62,7 +62,7 @@ def _points(metrics: pl.DataFrame, periods: Periods) -> pl.DataFrame:
     return metrics.with_columns(period=periods.number(pl.col("time_unix_ns")))
 
 
-def _latency(spans: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
+def _latency(spans: pl.DataFrame) -> Iterable[tuple[str, Statement]]:
     found = latency.excesses(spans)
     whole_ms = sum(excess.excess_ms for excess in found)
     usual_ms = latency.usual_request_ms(spans)
@@ -74,12 +74,12 @@ def _latency(spans: pl.DataFrame) -> Iterable[tuple[str, Testimony]]:
             f"{share:.0%} of the {whole_ms:.0f} ms that requests take longer would be gone; "
             f"most of it {where}: {worst.after_ms:.1f} ms instead of {worst.usual_ms:.1f} ms"
         )
-        yield service, Testimony(witness="latency", strength=share * gravity, evidence=text)
+        yield service, Statement(witness="latency", strength=share * gravity, evidence=text)
 
 
 def _behaviour(
     spans: pl.DataFrame, records: pl.DataFrame, periods: Periods
-) -> Iterable[tuple[str, Testimony]]:
+) -> Iterable[tuple[str, Statement]]:
     heard: set[str] = set()
     for change in behaviour.changes(spans, records, periods):
         if change.service in heard or change.strength <= 0:
@@ -92,14 +92,14 @@ def _behaviour(
         )
         yield (
             change.service,
-            Testimony(witness="behaviour", strength=change.strength, evidence=text),
+            Statement(witness="behaviour", strength=change.strength, evidence=text),
         )
 
 
-def _resources(points: pl.DataFrame, growth: dict[str, float]) -> Iterable[tuple[str, Testimony]]:
+def _resources(points: pl.DataFrame, growth: dict[str, float]) -> Iterable[tuple[str, Statement]]:
     for use in resources.uses(points, growth):
         text = f"{use.metric} {use.after:.3g} instead of {use.usual:.3g}"
-        yield use.service, Testimony(witness="resources", strength=use.strength, evidence=text)
+        yield use.service, Statement(witness="resources", strength=use.strength, evidence=text)
 
 
 def _growth(spans: pl.DataFrame, periods: Periods) -> dict[str, float]:
@@ -139,23 +139,23 @@ def _depths(spans: pl.DataFrame) -> dict[str, float]:
 
 
 def _ranked(
-    testimonies: Iterable[tuple[str, Testimony]], depths: dict[str, float]
+    statements: Iterable[tuple[str, Statement]], depths: dict[str, float]
 ) -> tuple[Suspect, ...]:
-    heard: dict[str, list[Testimony]] = {service: [] for service in depths}
-    for service, testimony in testimonies:
-        heard.setdefault(service, []).append(testimony)
+    heard: dict[str, list[Statement]] = {service: [] for service in depths}
+    for service, statement in statements:
+        heard.setdefault(service, []).append(statement)
     scores = {}
     for service, own in heard.items():
         doubt = 1.0
-        for testimony in own:
-            doubt *= 1 - CREDIBILITY * testimony.strength
+        for statement in own:
+            doubt *= 1 - CREDIBILITY * statement.strength
         scores[service] = 1 - doubt
     order = sorted(scores, key=lambda s: (-round(scores[s], 6), -depths.get(s, 0.0), s))
     return tuple(
         Suspect(
             service=key_of(service),
             score=scores[service],
-            testimonies=tuple(sorted(heard[service], key=lambda t: -t.strength)),
+            statements=tuple(sorted(heard[service], key=lambda t: -t.strength)),
         )
         for service in order[:SUSPECT_COUNT_MAX]
     )
@@ -191,7 +191,7 @@ def _sentence(finding: Finding, suspects: tuple[Suspect, ...], confidence: float
     if finding == "no cause in view":
         return "Nothing deviates enough from what was usual before to be named as the cause."
     first = suspects[0]
-    why = "; ".join(f"{t.witness}: {t.evidence}" for t in first.testimonies[:2])
+    why = "; ".join(f"{t.witness}: {t.evidence}" for t in first.statements[:2])
     rival = f"; next is {suspects[1].service}" if len(suspects) > 1 and suspects[1].score else ""
     if finding == "several causes":
         return f"Perhaps {first.service} ({why}), but others deviate as well{rival}."

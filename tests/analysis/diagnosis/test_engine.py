@@ -49,7 +49,7 @@ def test_requests_that_end_early_blame_the_one_that_stopped_calling(
     shop = new_shop().run(BEFORE, ONSET).run(ONSET, UNTIL, failing="catalog")
     found = diagnose(shop.telemetry(), question)
     assert found.suspects[0].service.name == "catalog"
-    assert found.suspects[0].testimonies[0].witness == "behaviour"
+    assert found.suspects[0].statements[0].witness == "behaviour"
 
 
 def test_error_records_of_a_leaf_blame_it(new_shop: Shops, question: Question) -> None:
