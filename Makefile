@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-control bench-control-pareto proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -29,6 +29,13 @@ cover: $(VENV)/dev.stamp
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
+
+TRACES ?=
+bench-control: $(VENV)/bench.stamp ## autoscalers side by side, request by request; TRACES=DIR of *.parquet
+	$(BIN)/python -m bench.control --traces "$(TRACES)"
+
+bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over replica-hours
+	$(BIN)/python -m bench.control --traces "$(TRACES)" --pareto
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py
