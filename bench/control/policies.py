@@ -145,7 +145,7 @@ class Slo:
             ready_count=signals.ready_count,
             arrivals_per_s=signals.arrivals_per_s(SPAN_WINDOW_S, SPAN_LAG_S),
             sojourn_ms_mean=signals.sojourn_ms_mean(SPAN_WINDOW_S, SPAN_LAG_S),
-            latency_ms_p99=signals.latency_ms_p99(SPAN_WINDOW_S, SPAN_LAG_S),
+            latency_ms_p99=signals.latency_ms_p99(METRIC_WINDOW_S, SPAN_LAG_S),
             margin=margin,
         )
         self.state, decision = self._autoscaler.step(

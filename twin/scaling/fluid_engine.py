@@ -1,9 +1,9 @@
 """The fluid engine: the mean number in the system, second by second, in place of each request.
 
 Pointwise stationary fluid flow approximation (Wang, Tipper, Banerjee 1996, INFOCOM):
-dL/dt = arrivals - c mu rho(L), where rho(L) is the utilisation at which M/M/c holds L requests in the
-mean. One implicit Euler step a second, solved by a table per number of workers. From the utilisation
-follow the waits as in M/M/c, and above it a queue that is as long as it is.
+dL/dt = arrivals - c mu rho(L), where rho(L) is the utilisation at which M/M/c holds L requests in
+the mean. One implicit Euler step a second, solved by a table per number of workers. From the
+utilisation follow the waits as in M/M/c, and above it a queue that is as long as it is.
 """
 
 import math

@@ -87,7 +87,8 @@ def arrivals(
 def daily(days: int, seed: int) -> Workload:
     """A daily curve of 40 to 80 requests a second, with floods each 90 to 150 min.
 
-    A flood is four times as much, begins at minute 2 or 32 of an hour, takes 30 s to rise and lasts 5 to 12 min.
+    A flood is four times as much, begins at minute 2 or 32 of an hour, takes 30 s to rise
+    and lasts 5 to 12 min.
     """
     rng = np.random.default_rng(seed)
     seconds = np.arange(days * DAY_S)
