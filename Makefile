@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study
+.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -56,6 +56,13 @@ fuzz: $(VENV)/dev.stamp ## a million mutated requests of each signal, and of the
 
 conformance: $(VENV)/bench.stamp parts ## OTLP 1.11 put to us, the Collector and Rotel; or ENDPOINT=host:port
 	$(BIN)/python -m tests.conformance.run $(ENDPOINT)
+
+TRACES ?=
+bench-control: $(VENV)/bench.stamp ## autoscalers side by side, request by request; TRACES=DIR of *.parquet
+	$(BIN)/python -m bench.control --traces "$(TRACES)"
+
+bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over replica-hours
+	$(BIN)/python -m bench.control --traces "$(TRACES)" --pareto
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py

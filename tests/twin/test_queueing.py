@@ -1,12 +1,13 @@
-"""The event engine's queues against queueing theory (twin/queueing.py names the sources)."""
+"""The event engine's queues against queueing theory (knowledge/erlang.py names the sources)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from knowledge.erlang import erlang_c, mean_wait_ms
 from twin.model import Call, Operation, RequestKind, Service, System
-from twin.queueing import erlang_c, mean_wait_ms, offered_load, required_services
+from twin.queueing import offered_load, required_services
 from twin.shop import SHOP
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Autoscalers side by side on the same requests: `make bench-control`."""
