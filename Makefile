@@ -82,6 +82,7 @@ $(VENV)/%.stamp: requirements/%.lock requirements/build.lock pyproject.toml | $(
 	$(PIP) install --require-hashes -r requirements/$*.lock
 	$(PIP) install --require-hashes -r requirements/build.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	rm -rf $(VENV)/lib/python*/site-packages/tests  # ciw brings its own under this name, which would hide ours
 	touch $@
 
 clean:

@@ -57,7 +57,9 @@ def test_a_masked_action_is_never_taken(seed: int, allowed: frozenset[int]) -> N
 
 def test_in_shadow_the_fallback_acts_and_the_wish_is_told() -> None:
     situation = (0,)
-    table = {((0,), action): (float(action), 100) for action in range(4)}
+    table: dict[tuple[tuple[int, ...], int], tuple[float, int]] = {
+        ((0,), action): (float(action), 100) for action in range(4)
+    }
     agent = QAgent(QSettings())
     _, decision = agent.step(
         QState(table=table),
