@@ -20,12 +20,13 @@ ENV PATH=/opt/homeostat/bin:$PATH \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
     HOMEOSTAT_RECEIVER__GRPC__LISTEN=0.0.0.0:4317 \
+    HOMEOSTAT_RECEIVER__HTTP__LISTEN=0.0.0.0:4318 \
     HOMEOSTAT_STATUS__LISTEN=0.0.0.0:8080 \
     HOMEOSTAT_STATE_DIR=/var/lib/homeostat/state \
     HOMEOSTAT_KNOWLEDGE__JOURNAL=/var/lib/homeostat/journal.db
 USER homeostat
 WORKDIR /var/lib/homeostat
 VOLUME /var/lib/homeostat
-EXPOSE 4317 8080
+EXPOSE 4317 4318 8080
 ENTRYPOINT ["homeostat"]
 CMD ["run"]

@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-control bench-control-pareto proto lock clean
+.PHONY: demo test seeds lint cover bench-ingest bench-rca bench-control bench-control-pareto test-cluster test-collector parts conformance proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
 
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector
 
 seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
 	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
@@ -24,7 +24,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 cover: $(VENV)/dev.stamp
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector
 	$(BIN)/coverage report
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
@@ -36,6 +36,24 @@ bench-control: $(VENV)/bench.stamp ## autoscalers side by side, request by reque
 
 bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over replica-hours
 	$(BIN)/python -m bench.control --traces "$(TRACES)" --pareto
+
+test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, built once (needs Go)
+	$(BIN)/python -m tests.parts.build kubernetes kwok
+	$(BIN)/python -m pytest tests/cluster
+
+DATA ?= ../data/rca
+bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
+	$(BIN)/python -m bench.rca $(DATA)
+
+parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
+	$(BIN)/python -m tests.parts.build
+
+test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
+	$(BIN)/python -m tests.parts.build otelcol
+	$(BIN)/python -m pytest tests/collector
+
+conformance: $(VENV)/bench.stamp parts ## OTLP 1.11 put to us, the Collector and Rotel; or ENDPOINT=host:port
+	$(BIN)/python -m tests.conformance.run $(ENDPOINT)
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py

@@ -72,6 +72,11 @@ def failed_key(entry: ServiceKey, service: ServiceKey) -> SeriesKey:
     return ("failed_ratio", entry.namespace, entry.name, service.namespace, service.name)
 
 
+def entry_key(service: ServiceKey, request: str) -> SeriesKey:
+    """The milliseconds that single requests of a kind took."""
+    return ("entry_ms", service.namespace, service.name, request)
+
+
 def readings(
     tables: WindowTables, sick: frozenset[ServiceKey], *, quantile_count_min: int
 ) -> list[tuple[SeriesKey, float]]:
@@ -99,4 +104,17 @@ def readings(
         found.append((tail_key(entry, service), row["tail_ms_per_request"]))
         requests = max(1, entry_counts.get(entry, 0))
         found.append((failed_key(entry, service), row["failed_count"] / requests))
+    return found
+
+
+def entry_readings(
+    tables: WindowTables, doubtful: frozenset[ServiceKey]
+) -> list[tuple[SeriesKey, float]]:
+    """The single requests that just left the window, but not those of services in doubt."""
+    found: list[tuple[SeriesKey, float]] = []
+    for row in tables.entries.iter_rows(named=True):
+        service = ServiceKey(namespace=row["namespace"], name=row["service"])
+        if service not in doubtful:
+            key = entry_key(service, row["request"])
+            found.extend((key, duration_ms) for duration_ms in row["passed_ms"])
     return found

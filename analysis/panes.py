@@ -1,9 +1,10 @@
 """One pane: the shortest step of the windows, computed once from its spans and then kept.
 
 A window is some panes put together, so a span is linked to its trace once, not once per window that
-it falls into. Counts and quantiles are always of all spans. Linking costs about 2 us of CPU a span,
-so a pane of more than `linked_span_count_max` spans links a sample of whole traces, chosen by the
-hash of the trace id, and weighs what it finds (Horvitz and Thompson, 1952).
+it falls into, and only its duration is looked at again. Counts and quantiles are always of all
+spans. Linking costs about 2 us of CPU a span, so a pane of more than `linked_span_count_max` spans
+links a sample of whole traces, chosen by the hash of the trace id, and weighs what it finds
+(Horvitz and Thompson, 1952).
 """
 
 from dataclasses import dataclass
@@ -12,22 +13,28 @@ from typing import Final
 import polars as pl
 
 from analysis.descent import Descent, descend
+from analysis.slices import TelemetrySlice
 from analysis.visits import VISIT_KINDS, Linked, link
 
-_SHARES: Final = 1024
-_EXACT: Final = ["namespace", "service", "version", "pod", "pod_uid", "is_error"]
+_INSTANCE: Final = ["namespace", "service", "version", "pod", "pod_uid"]
+_OPERATION: Final = ["namespace", "service", "name"]
+_IDS: Final = ["trace_id", "span_id"]
+_SERVED: Final = [*_INSTANCE, "name", "is_error", "kind", "start_unix_ns", "end_unix_ns", *_IDS]
 _LINKED: Final = [
-    *("namespace", "service", "version", "pod", "pod_uid"),
+    *_INSTANCE,
     *("trace_id", "duration_ms", "is_error", "is_entry", "self_ms", "is_own_error"),
 ]
+_COUNTS: Final = ["span_count", "error_count", "duration_ns_sum"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pane:
     """What [start, end) of event time yields.
 
-    visits: one row per request served that ended in the pane, with `duration_ms`; those that came
-    more than once are `duplicate_count`. linked: those of
+    operations: one row per namespace, service and operation of the requests served that ended in
+    the pane, with span_count, error_count, duration_ns_sum and the list `durations_ns`. instances:
+    the same sums per namespace, service, version, pod and pod_uid. Requests that came more than
+    once are left out, and are `duplicate_count`. linked: the requests of
     the traces that were linked, with what only linking tells, and their `weight`. calls: one row
     per linked call that ended in the pane. descent: weighed sums over the entry requests.
     """
@@ -35,31 +42,29 @@ class Pane:
     start_unix_ns: int
     end_unix_ns: int
     duplicate_count: int
-    visits: pl.DataFrame
+    operations: pl.DataFrame
+    instances: pl.DataFrame
     linked: pl.DataFrame
     calls: pl.DataFrame
     descent: Descent
 
 
-def build_pane(
-    spans: pl.DataFrame, *, start_unix_ns: int, end_unix_ns: int, linked_span_count_max: int
-) -> Pane:
-    """Build a pane from the spans that ended before its end, some look-back included."""
+def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_max: int) -> Pane:
+    """Build the pane from `start_unix_ns` to the end of `part`; what is before is look-back."""
     in_pane = pl.col("end_unix_ns") >= start_unix_ns
-    shares = max(1, min(_SHARES, _SHARES * linked_span_count_max // max(1, spans.height)))
-    weight = _SHARES / shares
-    sample = spans
-    if shares < _SHARES:
-        sample = spans.filter(pl.col("trace_id").hash() % _SHARES < shares)
+    sample, weight = part.traces(linked_span_count_max)
     linked = link(sample)
     visits = linked.visits.filter(in_pane)
-    served = spans.filter(in_pane, pl.col("kind").is_in(VISIT_KINDS))
+    spans = part.since(start_unix_ns).frame(_SERVED)
+    served = spans.filter(pl.col("kind").is_in(VISIT_KINDS))
     distinct = _distinct(served)
+    found = _grouped(distinct)
     return Pane(
         start_unix_ns=start_unix_ns,
-        end_unix_ns=end_unix_ns,
+        end_unix_ns=part.end_unix_ns,
         duplicate_count=served.height - distinct.height,
-        visits=_visits(distinct),
+        operations=_operations(found),
+        instances=found.group_by(_INSTANCE).agg(pl.col(_COUNTS).sum()),
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
         calls=_calls(linked, in_pane, weight),
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
@@ -72,12 +77,29 @@ def _distinct(served: pl.DataFrame) -> pl.DataFrame:
     return served if keys.n_unique() == served.height else served.filter(keys.is_first_distinct())
 
 
-def _visits(served: pl.DataFrame) -> pl.DataFrame:
+def _grouped(served: pl.DataFrame) -> pl.DataFrame:
+    """One row per instance and operation: the one pass over all requests of the pane."""
     duration_ns = (pl.col("end_unix_ns") - pl.col("start_unix_ns")).clip(0)
-    # names are few: as categories they are grouped by, each time a window moves, for half the cost
-    return served.select(
-        *_EXACT, name=pl.col("name").cast(pl.Categorical), duration_ms=duration_ns / 1e6
+    # names are few: as categories they are grouped by for half the cost
+    return (
+        served.select(
+            *_INSTANCE, pl.col("name").cast(pl.Categorical), "is_error", durations_ns=duration_ns
+        )
+        .group_by([*_INSTANCE, "name"])
+        .agg(
+            span_count=pl.len().cast(pl.Int64),
+            error_count=pl.col("is_error").sum().cast(pl.Int64),
+            duration_ns_sum=pl.col("durations_ns").sum(),
+            durations_ns=pl.col("durations_ns"),
+        )
+        .with_columns(pl.col(*_INSTANCE, "name").cast(pl.String))
     )
+
+
+def _operations(found: pl.DataFrame) -> pl.DataFrame:
+    sums = pl.col(_COUNTS).sum()
+    grouped = found.group_by(_OPERATION).agg(sums, pl.col("durations_ns").explode())
+    return grouped.rename({"name": "operation"})
 
 
 def _calls(linked: Linked, in_pane: pl.Expr, weight: float) -> pl.DataFrame:

@@ -25,11 +25,7 @@ class AnalysisSettings:
     """Spans of a pane that are linked to traces; of more, a sample of whole traces is."""
 
     buffer_bytes_max: int = 1024 * 2**20
-    """Rows held at most, with their attributes; attributes go first, then senders must wait."""
-
-    attribute_bytes_max: int = 64 * 2**20
-    """Opaque attributes held at most, those of the newest rows: three times as large as what is
-    analysed, and only looked at when somebody asks for a span."""
+    """Rows held at most; beyond it senders must wait."""
 
     retention_s: float = 30.0
     """Rows younger than this (by event time) are never dropped; must cover a window's needs."""
@@ -69,6 +65,12 @@ class AnalysisSettings:
 
     resolved_retention_s: float = 900.0
     """How long a resolved issue is still shown."""
+
+    history_s: float = 1800.0
+    """How far back a diagnosis looks: of longer ago, other loads and releases are told."""
+
+    history_rows_max: int = 1_000_000
+    """Rows of each signal held for it, some 60 bytes each; of more, every other trace is let go."""
 
     change_retention_s: float = 900.0
     """A release younger than this is worth naming as the background of an issue."""

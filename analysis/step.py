@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from analysis.baselines import Baselines, readings
+from analysis.baselines import Baselines, entry_readings, readings
 from analysis.classify import classify, severity_of
 from analysis.detectors import DETECTORS
 from analysis.detectors.subjects import subjects_of
 from analysis.lifecycle import advance, health_of, open_issue
 from analysis.root_cause import rank_causes
+from analysis.second_opinion import surer
 from analysis.settings import AnalysisSettings
 from analysis.topology import workloads_of
 from knowledge.cluster import ClusterReport
+from knowledge.diagnosis import Diagnosis
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Health, Issue, Symptom
 from knowledge.windows import WindowTables
@@ -41,11 +43,15 @@ def step(
     tables: WindowTables,
     cluster: ClusterReport | None,
     changing: frozenset[WorkloadKey],
+    diagnoses: tuple[Diagnosis, ...] = (),
     *,
     settings: AnalysisSettings,
     now_unix_ns: int,
 ) -> tuple[AnalysisState, AnalysisOutput]:
-    """Look once. `changing`: workloads that a change of our own is still settling in."""
+    """Look once. `changing`: workloads that a change of our own is still settling in.
+
+    `diagnoses`: of issues that were open before, from all that is remembered.
+    """
     first = state.first_data_unix_ns
     if first is None and tables.services.height:
         first = tables.end_unix_ns
@@ -55,13 +61,22 @@ def step(
         for found in subjects_of(tables)
         for detect in DETECTORS
     )
-    seen = _Seen(tables=tables, cluster=cluster, workloads=workloads, changing=changing)
+    seen = _Seen(
+        tables=tables,
+        cluster=cluster,
+        workloads=workloads,
+        changing=changing,
+        diagnoses={d.question.issue_id: d for d in diagnoses},
+    )
     issues = _issues(state, symptoms, seen, settings=settings, now_unix_ns=now_unix_ns)
     is_full = first is not None and tables.start_unix_ns >= first - int(settings.pane_s * 1e9)
     baselines = state.baselines
     if is_full and not any(issue.state != "resolved" for issue in issues):
         sick = frozenset(s.service for s in symptoms if s.health == "unhealthy")
-        values = readings(tables, sick, quantile_count_min=settings.quantile_count_min)
+        values = [
+            *readings(tables, sick, quantile_count_min=settings.quantile_count_min),
+            *entry_readings(tables, frozenset(s.service for s in symptoms if _is_doubtful(s))),
+        ]
         baselines = baselines.learn(values, count_max=settings.baseline_count_max)
     after = AnalysisState(
         first_data_unix_ns=first, baselines=baselines, workloads=workloads, issues=issues
@@ -70,12 +85,19 @@ def step(
     return after, AnalysisOutput(symptoms=symptoms, issues=issues, is_warm=is_warm)
 
 
+def _is_doubtful(symptom: Symptom) -> bool:
+    """Whether there is something to it, though perhaps not enough to say that it is unhealthy."""
+    is_between = symptom.health == "unknown" and symptom.value is not None
+    return is_between or symptom.health == "unhealthy"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     tables: WindowTables
     cluster: ClusterReport | None
     workloads: dict[ServiceKey, WorkloadKey]
     changing: frozenset[WorkloadKey]
+    diagnoses: Mapping[str, Diagnosis]
 
 
 def _issues(
@@ -127,7 +149,7 @@ def _explained(
 ) -> Issue:
     """The issue with its present symptoms, causes, kind and severity."""
     sick = tuple(symptom for symptom in own if symptom.health == "unhealthy")
-    finding, causes = rank_causes(
+    blamed = rank_causes(
         issue.service,
         frozenset(symptom.kind for symptom in sick),
         seen.tables,
@@ -135,6 +157,7 @@ def _explained(
         seen.workloads,
         settings,
     )
+    finding, causes = surer(blamed, seen.diagnoses.get(issue.id), seen.workloads)
     return replace(
         issue,
         symptoms=sick,

@@ -5,9 +5,10 @@
 
 from dataclasses import dataclass, replace
 
-from analysis.buffers import Buffers, TelemetrySlice
+from analysis.buffers import Buffers
 from analysis.panes import Pane, build_pane
 from analysis.settings import AnalysisSettings
+from analysis.slices import TelemetrySlice
 from analysis.windows import combine
 from knowledge.windows import WindowTables
 
@@ -70,9 +71,8 @@ def look(
     for part in slices:
         end = part.end_unix_ns
         pane = build_pane(
-            part.frame(),
+            part,
             start_unix_ns=end - pane_ns,
-            end_unix_ns=end,
             linked_span_count_max=settings.linked_span_count_max,
         )
         panes = (*panes, pane)

@@ -1,7 +1,7 @@
-"""Panes to window tables: exact quantiles, ratios and counts by polars.
+"""Panes to window tables: exact quantiles, ratios and counts.
 
-Quantiles are of all requests of the window, not of the panes' quantiles. No NaN can arise:
-durations are clamped at 0, and a group has at least one row.
+Counts are sums over the panes, quantiles are of all requests of the window, not of the panes'
+quantiles. No NaN can arise: durations are clamped at 0, and a group has at least one row.
 """
 
 from typing import Final
@@ -10,10 +10,13 @@ import polars as pl
 import pyarrow as pa
 
 from analysis.panes import Pane
+from analysis.quantiles import quantiles
 from knowledge.schemas import BLAME, EDGES, INSTANCES, OPERATIONS, SERVICES
 from knowledge.windows import WindowTables
 
 EXEMPLAR_COUNT: Final = 3
+_MS: Final = 1e6
+_QUANTILES: Final = {"latency_ms_p50": 0.5, "latency_ms_p95": 0.95, "latency_ms_p99": 0.99}
 _SERVICE: Final = ["namespace", "service"]
 _ENTRY: Final = ["entry_namespace", "entry"]
 
@@ -22,49 +25,51 @@ def combine(panes: tuple[Pane, ...], *, start_unix_ns: int, end_unix_ns: int) ->
     """Return the tables of the window that `panes` make up."""
     if not panes:
         return WindowTables.empty(start_unix_ns, end_unix_ns)
-    visits = pl.concat([pane.visits for pane in panes])
+    operations = pl.concat([pane.operations for pane in panes])
     linked = pl.concat([pane.linked for pane in panes])
     calls = pl.concat([pane.calls for pane in panes])
     window_s = (end_unix_ns - start_unix_ns) / 1e9
     return WindowTables(
         start_unix_ns=start_unix_ns,
         end_unix_ns=end_unix_ns,
-        operations=_operations(visits),
-        services=_services(visits, linked, window_s),
+        operations=_outcomes(operations, [*_SERVICE, "operation"]).pipe(
+            _typed, OPERATIONS, [*_SERVICE, "operation"]
+        ),
+        services=_services(operations, linked, window_s),
         edges=_edges(calls),
         blame=_blame(panes),
-        instances=_instances(visits, linked),
+        instances=_instances(pl.concat([pane.instances for pane in panes]), linked),
     )
 
 
-def _counts() -> list[pl.Expr]:
+def _sums() -> list[pl.Expr]:
     return [
-        pl.len().cast(pl.Int64).alias("span_count"),
-        pl.col("is_error").sum().cast(pl.Int64).alias("error_count"),
-        pl.col("duration_ms").mean().alias("latency_ms_mean"),
+        pl.col("span_count").sum(),
+        pl.col("error_count").sum(),
+        (pl.col("duration_ns_sum").sum() / pl.col("span_count").sum() / _MS).alias(
+            "latency_ms_mean"
+        ),
     ]
 
 
-def _outcomes() -> list[pl.Expr]:
-    latency = pl.col("duration_ms")
-    return [
-        *_counts(),
-        pl.col("is_error").mean().alias("error_ratio"),
-        latency.quantile(0.5, "nearest").alias("latency_ms_p50"),
-        latency.quantile(0.95, "nearest").alias("latency_ms_p95"),
-        latency.quantile(0.99, "nearest").alias("latency_ms_p99"),
-    ]
+def _outcomes(found: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Counts and quantiles per `keys` of rows that have sums and lists of durations."""
+    table = found.group_by(keys).agg(_sums()).with_row_index("group")
+    groups = found.join(table.select(*keys, "group"), on=keys, how="left", maintain_order="left")
+    figures = quantiles(
+        groups["group"].cast(pl.Int64).to_numpy(),
+        [part.to_numpy() for part in found["durations_ns"]],
+        tuple(_QUANTILES.values()),
+    )
+    return table.with_columns(
+        (pl.col("error_count") / pl.col("span_count")).alias("error_ratio"),
+        *(pl.Series(name, figures[:, column] / _MS) for column, name in enumerate(_QUANTILES)),
+    )
 
 
-def _operations(visits: pl.DataFrame) -> pl.DataFrame:
-    keys = [*_SERVICE, "name"]
-    table = visits.group_by(keys).agg(_outcomes()).rename({"name": "operation"})
-    return _typed(table, OPERATIONS, [*_SERVICE, "operation"])
-
-
-def _services(visits: pl.DataFrame, linked: pl.DataFrame, window_s: float) -> pl.DataFrame:
-    exact = visits.group_by(_SERVICE).agg(
-        *_outcomes(), (pl.len() / window_s).alias("arrival_per_s")
+def _services(operations: pl.DataFrame, linked: pl.DataFrame, window_s: float) -> pl.DataFrame:
+    exact = _outcomes(operations, _SERVICE).with_columns(
+        (pl.col("span_count") / window_s).alias("arrival_per_s")
     )
     worst = pl.struct("is_error", "duration_ms")
     own = linked.group_by(_SERVICE).agg(
@@ -75,8 +80,8 @@ def _services(visits: pl.DataFrame, linked: pl.DataFrame, window_s: float) -> pl
         pl.col("trace_id").top_k_by(worst, EXEMPLAR_COUNT).alias("exemplars"),
     )
     as_hex = pl.col("exemplars").list.eval(pl.element().bin.encode("hex"))
-    table = exact.join(own, on=_SERVICE, how="left").with_columns(as_hex)
-    return _typed(table, SERVICES, _SERVICE)
+    own = own.with_columns(pl.col(_SERVICE).cast(pl.String), as_hex)
+    return _typed(exact.join(own, on=_SERVICE, how="left"), SERVICES, _SERVICE)
 
 
 def _weighed(flag: str) -> pl.Expr:
@@ -119,14 +124,14 @@ def _blame(panes: tuple[Pane, ...]) -> pl.DataFrame:
     return _typed(table, BLAME, keys)
 
 
-def _instances(visits: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
+def _instances(instances: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
     keys = [*_SERVICE, "version", "pod", "pod_uid"]
     own = linked.group_by(keys).agg(_weighed("is_own_error").alias("own_error_count"))
-    table = visits.group_by(keys).agg(_counts()).join(own, on=keys, how="left")
+    own = own.with_columns(pl.col(keys).cast(pl.String))
+    table = instances.group_by(keys).agg(_sums()).join(own, on=keys, how="left")
     return _typed(table.with_columns(pl.col("own_error_count").fill_null(0)), INSTANCES, keys)
 
 
 def _typed(table: pl.DataFrame, schema: pa.Schema, sort_by: list[str]) -> pl.DataFrame:
-    """The columns of `schema` in its order, labels as strings, rows in a fixed order."""
-    labels = [name for name, kind in table.schema.items() if kind == pl.Categorical]
-    return table.with_columns(pl.col(labels).cast(pl.String)).select(schema.names).sort(sort_by)
+    """The columns of `schema` in its order, rows in a fixed order."""
+    return table.select(schema.names).sort(sort_by)

@@ -1,13 +1,17 @@
-"""What is measured beside what: Homeostat as a user starts it, and Rotel's agent discarding all."""
+"""What is measured beside what: Homeostat as a user starts it, collectors that discard or count."""
 
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+
+from tests.parts.cache import is_built, place
+from tests.parts.recipes import OTELCOL
 
 CONFIG: Final = """\
 state_dir: {directory}/state
@@ -16,10 +20,37 @@ knowledge:
 receiver:
   grpc:
     listen: 127.0.0.1:{grpc}
+  http:
+    listen: 127.0.0.1:{http}
 status:
-  listen: 127.0.0.1:{http}
+  listen: 127.0.0.1:0
 analysis:
   lateness_s: {lateness}
+"""
+OTELCOL_CONFIG: Final = """\
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:{grpc}", max_recv_msg_size_mib: 64}}
+      http: {{endpoint: "127.0.0.1:{http}"}}
+exporters:
+  nop:
+connectors:
+  span_metrics:
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: warn}}}}
+  pipelines:
+"""
+"""gRPC's usual 4 MiB would refuse 8,192 spans a request."""
+
+OTELCOL_DISCARDS: Final = """\
+    traces: {{receivers: [otlp], exporters: [nop]}}
+    metrics: {{receivers: [otlp], exporters: [nop]}}
+    logs: {{receivers: [otlp], exporters: [nop]}}
+"""
+OTELCOL_SPAN_METRICS: Final = """\
+    traces: {{receivers: [otlp], exporters: [span_metrics]}}
+    metrics: {{receivers: [span_metrics], exporters: [nop]}}
 """
 LATENESS_S: Final = 1.0
 SETTLE_S: Final = 7.0
@@ -80,6 +111,23 @@ def _rotel(grpc: int, http: int, directory: Path) -> Sequence[str]:
     ]
 
 
+def _otelcol_binary() -> str:
+    """Return the path of the Collector that `make parts` builds."""
+    if not is_built(OTELCOL):
+        raise RuntimeError("the Collector is not built: make parts")
+    return str(place(OTELCOL) / "otelcol")
+
+
+def _otelcol_version() -> str:
+    return OTELCOL.version if is_built(OTELCOL) else "not built"
+
+
+def _otelcol(config: str, grpc: int, http: int, directory: Path) -> Sequence[str]:
+    path = directory / "otelcol.yaml"
+    path.write_text(config.format(grpc=grpc, http=http))
+    return [_otelcol_binary(), "--config", str(path)]
+
+
 TARGETS: Final = (
     Target(
         name="homeostat",
@@ -88,4 +136,16 @@ TARGETS: Final = (
         settle_s=SETTLE_S,
     ),
     Target(name="rotel", version=_rotel_version, command=_rotel, settle_s=0.0),
+    Target(
+        name="otelcol",
+        version=_otelcol_version,
+        command=partial(_otelcol, OTELCOL_CONFIG + OTELCOL_DISCARDS),
+        settle_s=0.0,
+    ),
+    Target(
+        name="otelcol-span-metrics",
+        version=_otelcol_version,
+        command=partial(_otelcol, OTELCOL_CONFIG + OTELCOL_SPAN_METRICS),
+        settle_s=0.0,
+    ),
 )

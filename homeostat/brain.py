@@ -8,9 +8,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
 import uvicorn
 from pydantic import TypeAdapter
 
@@ -24,10 +23,14 @@ from homeostat.core import CoreSettings, CoreState
 from homeostat.intake import Intake
 from homeostat.settings import Settings
 from homeostat.version import VERSION
+from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from receiver.memory import keep_large_buffers
 from status.app import create_app
+
+if TYPE_CHECKING:
+    from healing.cluster.kube.adapter import KubernetesCluster
 
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
@@ -45,11 +48,9 @@ class Brain:
         now = self.clock.now_unix_ns()
         self._buffers = Buffers(
             bytes_max=settings.analysis.buffer_bytes_max,
-            attribute_bytes_max=settings.analysis.attribute_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        cluster = settings.cluster
-        self.cluster = SocketCluster(str(cluster.socket)) if cluster.kind == "socket" else None
+        self.cluster = _cluster(settings, self.clock)
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
         epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
         self._journal = journal
@@ -78,6 +79,15 @@ class Brain:
             self.clock.set(to_unix_ns)
         self._buffers.trim(to_unix_ns)
 
+    async def diagnose(
+        self, onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]
+    ) -> Diagnosis:
+        """Return the cause of what began at the onset, by all that is known now."""
+        now = self.clock.now_unix_ns()
+        return await self.control.diagnose(
+            Question(onset_unix_ns=onset_unix_ns, until_unix_ns=now, leave_out=leave_out)
+        )
+
     def snapshot(self) -> StatusSnapshot:
         """All that is to be shown, as of now."""
         control, now = self.control, self.clock.now_unix_ns()
@@ -102,6 +112,21 @@ class Brain:
         )
 
 
+def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
+    match settings.cluster.kind:
+        case "none":
+            return None
+        case "socket":
+            return SocketCluster(str(settings.cluster.socket))
+        case "kubernetes":
+            # its client takes a second to import: only who needs it pays
+            from healing.cluster.kube.adapter import KubernetesCluster  # noqa: PLC0415
+
+            return KubernetesCluster(
+                settings.cluster.for_kubernetes(), now_unix_ns=clock.now_unix_ns
+            )
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handling: the brain has one way to stop."""
 
@@ -117,7 +142,12 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = create_app(brain.snapshot, version=VERSION)
+    app = create_app(
+        brain.snapshot,
+        brain.diagnose,
+        find_trace=brain.intake.questions.trace,
+        version=VERSION,
+    )
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
@@ -147,7 +177,6 @@ def run(settings: Settings) -> int:
     """Run the brain until it is told to stop; return the exit code."""
     # frames come and go as in a receiver: fresh pages would cost more than all else that is done
     keep_large_buffers()
-    pa.set_memory_pool(pa.system_memory_pool())
     os.umask(0o077)  # sockets and journal are our user's alone
     host, _, port = settings.status.listen.rpartition(":")
     web = socket.socket()

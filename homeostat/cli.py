@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    _add_cluster(commands)
     _add_demo(commands)
     return parser
 
@@ -56,9 +57,33 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
     command.add_argument("--json", action="store_true", help="as it comes")
     command.set_defaults(run=_status)
+    text = "who is the cause of what began at a given time?"
+    command = commands.add_parser("diagnose", help=text, description=text)
+    command.add_argument("--onset", required=True, help="seconds since 1970, or ISO 8601")
+    command.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="FROM..TO",
+        help="a time that says nothing about what is usual; may be given several times",
+    )
+    command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
+    command.add_argument("--json", action="store_true", help="as it comes")
+    command.set_defaults(run=_diagnose)
     command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
     command.add_argument("journal", type=Path)
     command.set_defaults(run=_replay)
+
+
+def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    for name, text in (
+        ("rbac", "print the least rights in Kubernetes that the settings need"),
+        ("doctor", "per workload of the cluster: what could be done, what not, and why"),
+        ("unwind", "take back all that is in force in the cluster"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, help="settings file (YAML)")
+        command.set_defaults(run=_cluster, command=name)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -110,6 +135,23 @@ def _settings(options: argparse.Namespace) -> "Settings | None":
         return None
 
 
+def _cluster(options: argparse.Namespace) -> int:
+    from homeostat import cluster_commands
+
+    settings = _settings(options)
+    if settings is None:
+        return EXIT_SETTINGS
+    if options.command == "rbac":
+        return cluster_commands.print_rbac(settings)
+    if settings.cluster.kind != "kubernetes":
+        found = settings.cluster.kind
+        print(f"cluster.kind: got {found!r}: expected kubernetes", file=sys.stderr)
+        return EXIT_SETTINGS
+    if options.command == "doctor":
+        return cluster_commands.examine_cluster(settings)
+    return cluster_commands.unwind_cluster(settings)
+
+
 def _run(options: argparse.Namespace) -> int:
     from homeostat import supervisor
 
@@ -122,6 +164,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _brain(options: argparse.Namespace) -> int:
+    from homeostat.allocator import keep_freed_pages
+
+    keep_freed_pages()
     from homeostat import brain
 
     settings = _settings(options)
@@ -160,6 +205,18 @@ def _status(options: argparse.Namespace) -> int:
 
         show(status, Console())
     return 0
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from homeostat import diagnose
+
+    chosen = diagnose.DiagnoseOptions(
+        url=options.url,
+        onset=options.onset,
+        leave_out=tuple(options.leave_out),
+        is_json=options.json,
+    )
+    return diagnose.run(chosen)
 
 
 def _replay(options: argparse.Namespace) -> int:

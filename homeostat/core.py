@@ -39,6 +39,7 @@ def tick(
         inputs.tables,
         inputs.cluster,
         state.healing.changing(),
+        inputs.diagnoses,
         settings=settings.analysis,
         now_unix_ns=now,
     )

@@ -14,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 
 from analysis.buffers import Buffers
+from homeostat.questions import Questions
 from knowledge.frames import FrameAnswer, FrameHead
 from knowledge.framing import PREFIX_BYTES, FramingError, pack, parse_header, parse_lengths
 from knowledge.schemas import SchemaError
@@ -34,10 +35,11 @@ class Intake:
         self._buffers = buffers
         self._clock = clock
         self._kept: dict[str, deque[int]] = {}
+        self.questions = Questions()
         self.counters: dict[str, dict[str, int]] = {}
 
-    def take(self, head: FrameHead, rows: pa.Buffer, attributes: pa.Buffer) -> FrameAnswer:
-        """Keep one frame's rows, all or none. The buffers are ours from now on."""
+    def take(self, head: FrameHead, body: pa.Buffer) -> FrameAnswer:
+        """Keep one frame's rows, all or none. The buffer is ours from now on."""
         kept = self._kept.setdefault(head.epoch, deque(maxlen=KEPT_COUNT_MAX))
         while len(self._kept) > EPOCHS_MAX:  # the oldest receivers are long gone
             oldest = next(iter(self._kept))
@@ -49,8 +51,7 @@ class Intake:
             now, watermark = self._clock()
             outcome = self._buffers.add(
                 head.signal,
-                pa.ipc.open_stream(rows).read_all(),
-                pa.ipc.open_stream(attributes).read_all(),
+                pa.ipc.open_stream(body).read_all(),
                 now_unix_ns=now,
                 watermark_unix_ns=watermark,
             )
@@ -81,7 +82,7 @@ class Intake:
 
     async def _converse(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with connection:
+        with connection, self.questions.to(connection) as sending:
             connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
             try:
                 while True:
@@ -91,13 +92,15 @@ class Intake:
                     header = parse_header(text.to_pybytes())
                     if "counters" in header:
                         self.counters[str(header["epoch"])] = dict(header["counters"])
-                    if header.get("heartbeat"):
+                    if "told" in header:
+                        self.questions.answer(header)
+                    if header.get("heartbeat") or "told" in header:
                         continue
                     head = FrameHead.from_header(header)
-                    rows = await _exactly(connection, body_bytes - head.attribute_bytes)
-                    attributes = await _exactly(connection, head.attribute_bytes)
-                    answer = self.take(head, rows, attributes)
-                    await loop.sock_sendall(connection, pack(answer.as_header()))
+                    body = await _exactly(connection, body_bytes)
+                    answer = self.take(head, body)
+                    async with sending:
+                        await loop.sock_sendall(connection, pack(answer.as_header()))
             except (EOFError, OSError):
                 return  # the receiver went; it comes back and resends what was not answered
             except (FramingError, ValueError) as error:
@@ -105,13 +108,7 @@ class Intake:
 
 
 async def _exactly(connection: socket.socket, size: int) -> pa.Buffer:
-    """Read `size` bytes straight into the memory that they stay in.
-
-    Raises:
-        FramingError: a header says that a part is larger than the whole.
-    """
-    if size < 0:
-        raise FramingError("a body smaller than its attributes")
+    """Read `size` bytes straight into the memory that they stay in."""
     loop = asyncio.get_running_loop()
     buffer = pa.allocate_buffer(size)
     target = memoryview(buffer)

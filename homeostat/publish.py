@@ -41,7 +41,6 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
                 late_rows=counts.late_rows,
                 duplicate_rows=duplicate_count if signal == "traces" else 0,
                 future_rows=counts.future_rows,
-                dropped_attribute_rows=counts.dropped_attribute_rows,
                 refused_frames=counts.refused_frames,
             )
         )

@@ -9,14 +9,14 @@ import sys
 
 import receiver.main
 from homeostat.parent import end_with
-from receiver.settings import ReceiverSettings
+from receiver.settings import read_back
 
 
 def main() -> int:
     """Run one receiver: `receiver_child PARENT_PID SETTINGS_JSON`."""
     parent, settings = sys.argv[1:]
     end_with(int(parent))
-    return receiver.main.run(ReceiverSettings(**json.loads(settings)))
+    return receiver.main.run(read_back(json.loads(settings)))
 
 
 if __name__ == "__main__":

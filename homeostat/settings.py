@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from analysis.settings import AnalysisSettings
+from healing.cluster.kube.settings import KubernetesSettings
 from healing.settings import HealingSettings
 from receiver.settings import ReceiverSettings
 
@@ -49,29 +50,54 @@ class GrpcSection(_Section):
     listen: Address = "127.0.0.1:4317"
 
 
+class HttpSection(_Section):
+    """OTLP over HTTP."""
+
+    listen: Address = "127.0.0.1:4318"
+    cors_origins: list[str] = []
+
+
 class ReceiverSection(_Section):
     """The receiver processes."""
 
     grpc: GrpcSection = GrpcSection()
+    http: HttpSection = HttpSection()
     processes: int = Field(default=1, ge=1, le=64)
     max_message_bytes: int = Field(default=64 * 2**20, gt=0)
     items_per_request_max: int = Field(default=200_000, gt=0)
     inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
+    memory_bytes_max: int = Field(default=0, ge=0)
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
+    recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
 
 
 class ClusterSection(_Section):
-    """Which cluster is healed: none, or one behind a local socket (the digital twin's)."""
+    """Which cluster is healed: none, one behind a local socket (the twin's), or Kubernetes."""
 
-    kind: Literal["none", "socket"] = "none"
+    kind: Literal["none", "socket", "kubernetes"] = "none"
     socket: Path | None = None
+    kubeconfig: Path | None = None
+    context: str | None = None
+    own_namespace: str | None = None
+    replicas_max: int = Field(default=10, ge=2)
+    usage_s: float = Field(default=15.0, gt=0)
 
     @model_validator(mode="after")
     def _socket_named(self) -> "ClusterSection":
         if self.kind == "socket" and self.socket is None:
             raise ValueError("kind is socket: expected the path of the socket beside it")
         return self
+
+    def for_kubernetes(self) -> KubernetesSettings:
+        """The settings of the adapter."""
+        return KubernetesSettings(
+            kubeconfig=self.kubeconfig,
+            context=self.context,
+            own_namespace=self.own_namespace,
+            replicas_max=self.replicas_max,
+            usage_s=self.usage_s,
+        )
 
 
 class ClockSection(_Section):
@@ -122,11 +148,15 @@ class Settings(_Section):
         return ReceiverSettings(
             brain_socket=str(self.frames_socket),
             grpc_listen=section.grpc.listen,
+            http_listen=section.http.listen,
+            http_cors_origins=tuple(section.http.cors_origins),
             max_message_bytes=section.max_message_bytes,
             items_per_request_max=section.items_per_request_max,
             inflight_bytes_max=section.inflight_bytes_max,
+            memory_bytes_max=section.memory_bytes_max,
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
+            recent_bytes_max=section.recent_bytes_max,
         )
 
 

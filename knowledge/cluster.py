@@ -42,8 +42,11 @@ class Revision:
 class Workload:
     """One workload: its wanted and real size, releases, and who else steers it.
 
-    `last_action_id`: the intent that last wrote to it, which rides in the write itself; so a write
-    whose answer was lost can be looked up. A revision number names a release for good.
+    `resource_version`: changes whenever anybody changes what is wanted of the workload; a write
+    names it, and fails if it is not that any more. `last_action_id`: the intent that last wrote to
+    it, which rides in the write itself; so a write whose answer was lost can be looked up. A
+    revision number names a release for good. `steered_by` has the last word on all of it,
+    `scaled_by` on its replicas, `released_by` on its release; `untouchable` says why nobody may.
     """
 
     key: WorkloadKey
@@ -58,13 +61,21 @@ class Workload:
     steered_by: str | None
     replicas_max: int
     last_action_id: str = ""
+    scaled_by: str | None = None
+    released_by: str | None = None
+    untouchable: str | None = None
 
     def previous_revision(self, *, condemned: frozenset[int]) -> Revision | None:
         """The release before the current one that the cluster still has and nobody condemned."""
+        current = self.current_revision()
+        if current is None:
+            return None
         older = [
-            r for r in self.revisions if r.number < self.revision and r.number not in condemned
+            r
+            for r in self.revisions
+            if r.created_unix_ns < current.created_unix_ns and r.number not in condemned
         ]
-        return max(older, key=lambda r: r.number, default=None)
+        return max(older, key=lambda r: r.created_unix_ns, default=None)
 
     def current_revision(self) -> Revision | None:
         """The release that is being run or rolled out."""

@@ -1,9 +1,8 @@
 """The receiver's word to the brain: one frame of rows, and the brain's answer.
 
-A frame's body is two Arrow IPC streams, one behind the other: the rows in the schema of their
-signal but without `attributes`, then that one column. So what is opaque can be let go without
-touching what is analysed. (epoch, sequence) names a frame for ever: a receiver that is not sure
-whether its frame arrived sends the same one again, and the brain keeps it once.
+A frame's body is an Arrow IPC stream of rows in the schema of their signal. (epoch, sequence) names
+a frame for ever: a receiver that is not sure whether its frame arrived sends the same one again,
+and the brain keeps it once.
 """
 
 from collections.abc import Mapping
@@ -15,16 +14,12 @@ from knowledge.schemas import SIGNALS, Signal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameHead:
-    """What a frame is: `epoch` is drawn anew by each receiver process that starts.
-
-    `attribute_bytes`: the size of the second stream of its body.
-    """
+    """What a frame is: `epoch` is drawn anew by each receiver process that starts."""
 
     epoch: str
     sequence: int
     signal: Signal
     rows: int
-    attribute_bytes: int
 
     def as_header(self) -> dict[str, Any]:
         """Return the header of the frame's message."""
@@ -46,7 +41,6 @@ class FrameHead:
                 sequence=int(header["sequence"]),
                 signal=signal,
                 rows=int(header["rows"]),
-                attribute_bytes=int(header["attribute_bytes"]),
             )
         except KeyError as error:
             raise ValueError(f"frame without {error}") from error

@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
+from knowledge.diagnosis import Diagnosis
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import Freshness, WindowTables
@@ -29,7 +30,8 @@ CREATE TABLE IF NOT EXISTS ticks (
     now_unix_ns INTEGER NOT NULL,
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
-    instances BLOB NOT NULL, freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
+    instances BLOB NOT NULL, entries BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS writes (
@@ -37,10 +39,10 @@ CREATE TABLE IF NOT EXISTS writes (
     outcome TEXT NOT NULL
 );
 """
-_TABLES: Final = ("operations", "services", "edges", "blame", "instances")
+_TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 class JournalError(Exception):
@@ -125,7 +127,7 @@ class Journal:
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 15})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 17})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -134,6 +136,7 @@ class Journal:
                 inputs.tables.start_unix_ns,
                 inputs.tables.end_unix_ns,
                 *(blobs[name] for name in _TABLES),
+                to_json(inputs.diagnoses, tuple[Diagnosis, ...]).decode(),
                 to_json(inputs.freshness, tuple[Freshness, ...]).decode(),
                 cluster,
                 to_json(inputs.outcomes, tuple[WriteOutcome, ...]).decode(),
@@ -166,8 +169,8 @@ class Journal:
         """Yield all ticks, oldest first."""
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
             seq, epoch, _, now, due, start, end = row[:7]
-            blobs = dict(zip(_TABLES, row[7:12], strict=True))
-            freshness, cluster, outcomes, outputs = row[12:]
+            blobs = dict(zip(_TABLES, row[7:13], strict=True))
+            diagnoses, freshness, cluster, outcomes, outputs = row[13:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,
@@ -175,6 +178,7 @@ class Journal:
                     now_unix_ns=now,
                     is_planning_due=bool(due),
                     tables=WindowTables.from_blobs(start, end, blobs),
+                    diagnoses=from_json(tuple[Diagnosis, ...], diagnoses),
                     freshness=from_json(tuple[Freshness, ...], freshness),
                     cluster=from_json(ClusterReport, cluster) if cluster else None,
                     outcomes=from_json(tuple[WriteOutcome, ...], outcomes),

@@ -15,9 +15,6 @@ SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
 LABEL: Final = pa.dictionary(pa.int32(), pa.string())
 """A string that repeats for all rows of a resource; never null, empty where it is not known."""
 
-OPAQUE: Final = pa.list_(pa.binary())
-"""Attributes as the sender encoded them (one `KeyValue` each). Never parsed in the brain."""
-
 _RESOURCE: Final = [
     pa.field("namespace", LABEL),  # service.namespace, else k8s.namespace.name
     pa.field("service", LABEL),  # service.name
@@ -39,7 +36,6 @@ SPANS: Final = pa.schema(
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
         pa.field("peer", LABEL),  # the callee's name as the caller knows it
         *_RESOURCE,
-        pa.field("attributes", OPAQUE),
     ]
 )
 METRICS: Final = pa.schema(
@@ -58,7 +54,6 @@ METRICS: Final = pa.schema(
         pa.field("bounds", pa.list_(pa.float64())),  # explicit histogram bounds
         pa.field("bucket_counts", pa.list_(pa.uint64())),
         *_RESOURCE,
-        pa.field("attributes", OPAQUE),
     ]
 )
 LOGS: Final = pa.schema(
@@ -67,22 +62,15 @@ LOGS: Final = pa.schema(
         pa.field("severity", pa.uint8()),  # OTLP SeverityNumber 1..24, 0 unspecified
         pa.field("event_name", pa.string()),
         pa.field("body", pa.binary()),  # AnyValue as the sender encoded it
+        pa.field("template", LABEL),  # what the body says, without the values in it
         pa.field("trace_id", pa.binary()),
         pa.field("span_id", pa.binary()),
         *_RESOURCE,
-        pa.field("attributes", OPAQUE),
     ]
 )
-DECODED: Final[dict[Signal, pa.Schema]] = {"traces": SPANS, "metrics": METRICS, "logs": LOGS}
-"""What a receiver makes of each signal."""
+ROWS: Final[dict[Signal, pa.Schema]] = {"traces": SPANS, "metrics": METRICS, "logs": LOGS}
+"""What a receiver makes of each signal, and the brain analyses."""
 
-ROWS: Final[dict[Signal, pa.Schema]] = {
-    signal: schema.remove(schema.get_field_index("attributes"))
-    for signal, schema in DECODED.items()
-}
-"""What the brain analyses: all but the opaque attributes, which travel and are held beside it."""
-
-ATTRIBUTES: Final = pa.schema([pa.field("attributes", OPAQUE)])
 EVENT_TIME: Final[dict[Signal, str]] = {
     "traces": "end_unix_ns",
     "metrics": "time_unix_ns",
@@ -148,6 +136,15 @@ INSTANCES: Final = pa.schema(
         pa.field("error_count", pa.int64()),
         pa.field("latency_ms_mean", pa.float64()),
         pa.field("own_error_count", pa.int64()),
+    ]
+)
+ENTRIES: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("request", pa.string()),  # the kind: the operation, and what it calls first
+        pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
+        pa.field("earlier_ms", pa.list_(pa.float64())),  # of the window before it
+        pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
     ]
 )
 

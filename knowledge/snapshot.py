@@ -1,6 +1,8 @@
 """What the service shows of itself: one frozen picture, replaced after each tick."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
@@ -43,8 +45,21 @@ class IngestCounts:
     late_rows: int
     duplicate_rows: int
     future_rows: int
-    dropped_attribute_rows: int
     refused_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceRecord:
+    """All that is still held of one trace as its senders wrote it.
+
+    Each item of `spans` and `logs` has `resource`, `scope` and `item`, as OTLP/JSON has them.
+    `is_whole`: every receiver answered, and nothing was left out for its size.
+    """
+
+    trace_id: str
+    spans: tuple[Mapping[str, Any], ...]
+    logs: tuple[Mapping[str, Any], ...]
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

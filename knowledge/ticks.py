@@ -7,6 +7,7 @@ again: that is the regression test, the audit trail, and `homeostat replay`.
 from dataclasses import dataclass
 
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
+from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import ApprovedPlan, Refused, Verdict
 from knowledge.windows import Freshness, WindowTables
@@ -18,6 +19,7 @@ class TickInputs:
 
     `cluster` is None without a cluster, or when it does not answer. `outcomes` are those of writes
     that ended since the last tick. `is_planning_due`: planning has a period of its own.
+    `diagnoses`: of the issues that were open at the last tick, by their onset.
     """
 
     now_unix_ns: int
@@ -26,6 +28,7 @@ class TickInputs:
     cluster: ClusterReport | None
     outcomes: tuple[WriteOutcome, ...]
     is_planning_due: bool
+    diagnoses: tuple[Diagnosis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

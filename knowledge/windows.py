@@ -1,13 +1,22 @@
 """What one look at the telemetry yields: the window tables, and how fresh each signal is."""
 
 import io
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final, Self
 
 import polars as pl
 import pyarrow as pa
 
-from knowledge.schemas import BLAME, EDGES, INSTANCES, OPERATIONS, SERVICES, Signal, conform
+from knowledge.schemas import (
+    BLAME,
+    EDGES,
+    ENTRIES,
+    INSTANCES,
+    OPERATIONS,
+    SERVICES,
+    Signal,
+    conform,
+)
 
 _SCHEMAS: Final = {
     "operations": OPERATIONS,
@@ -15,6 +24,7 @@ _SCHEMAS: Final = {
     "edges": EDGES,
     "blame": BLAME,
     "instances": INSTANCES,
+    "entries": ENTRIES,
 }
 
 
@@ -29,6 +39,7 @@ class WindowTables:
     edges: pl.DataFrame
     blame: pl.DataFrame
     instances: pl.DataFrame
+    entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():
@@ -91,4 +102,4 @@ class Freshness:
     rows: int
 
 
-assert {field.name for field in fields(WindowTables)} > set(_SCHEMAS)
+assert {item.name for item in fields(WindowTables)} > set(_SCHEMAS)

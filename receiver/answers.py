@@ -22,14 +22,17 @@ from receiver.settings import ReceiverSettings
 
 _CODES: Final[dict[Reason, Any]] = {
     "overloaded": grpc.StatusCode.UNAVAILABLE,
+    "over_share": grpc.StatusCode.UNAVAILABLE,
+    "memory": grpc.StatusCode.UNAVAILABLE,
     "brain_absent": grpc.StatusCode.UNAVAILABLE,
     "brain_full": grpc.StatusCode.UNAVAILABLE,
     "handover_timeout": grpc.StatusCode.UNAVAILABLE,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
+    "too_large": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "too_many_items": grpc.StatusCode.INVALID_ARGUMENT,
     "broken": grpc.StatusCode.INTERNAL,
 }
-_MESSAGE_CHARACTERS_MAX: Final = 1024
+MESSAGE_CHARACTERS_MAX: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class Answer:
 def refused(refusal: Refusal, settings: ReceiverSettings) -> Answer:
     """Return the answer to a refused request."""
     code = _CODES[refusal.reason]
-    message = refusal.message[:_MESSAGE_CHARACTERS_MAX]
+    message = refusal.message[:MESSAGE_CHARACTERS_MAX]
     if code is not grpc.StatusCode.UNAVAILABLE:
         return Answer(code=code, message=message)
     retry = RetryInfo(retry_delay=_retry_delay(settings))
@@ -58,12 +61,23 @@ def refused(refusal: Refusal, settings: ReceiverSettings) -> Answer:
     return Answer(code=code, message=message, trailers=trailers)
 
 
+def code_number(reason: Reason) -> int:
+    """Return the number of the code (google.rpc.Code) that a reason is answered with."""
+    return int(_CODES[reason].value[0])
+
+
+def rejection(rejected: Mapping[str, int]) -> tuple[int, str]:
+    """Return how many items were rejected, and why in words."""
+    reasons = ", ".join(f"{count} with {reason}" for reason, count in sorted(rejected.items()))
+    return sum(rejected.values()), f"rejected {reasons}"
+
+
 def accepted(rejected: Mapping[str, int]) -> bytes:
     """Return the serialized response; empty when all was kept."""
     if not rejected:
         return b""
-    reasons = ", ".join(f"{count} with {reason}" for reason, count in sorted(rejected.items()))
-    partial = PartialSuccess(rejected=sum(rejected.values()), error_message=f"rejected {reasons}")
+    count, message = rejection(rejected)
+    partial = PartialSuccess(rejected=count, error_message=message)
     return ExportResponse(partial_success=partial).SerializeToString()
 
 

@@ -6,7 +6,7 @@ up in a table; what passes is parsed once per distinct value. The look-up is a f
 parsed key decides, and what is encoded in another way passes the filter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -27,19 +27,27 @@ thousand."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picker:
-    """Meanings, and the table that filters for their keys."""
+    """Meanings, and the tables that filter for their keys."""
 
     meanings: tuple[Meaning, ...]
-    table: pa.UInt8Array
-    """By key length * 256 + first letter: 1 if this may be one of the keys."""
+    lengths: pa.UInt8Array
+    """By the byte of the key's length: 1 if this may be one of the keys."""
+
+    words: pa.UInt8Array
+    """By key length * 256 + first letter: the same, more narrowly."""
 
     @classmethod
     def of(cls, meanings: Sequence[Meaning]) -> Self:
-        """Build the table; a length of two bytes or more always passes (it may be a long zero)."""
-        passes = {_word(key.encode()) for meaning in meanings for key in meaning.keys}
-        words = range(_BYTE * _BYTE)
-        flags = [int(word in passes or word >= _LONG_LENGTH * _BYTE) for word in words]
-        return cls(meanings=tuple(meanings), table=pa.array(flags, pa.uint8()))
+        """Build the tables; a length of two bytes or more always passes (it may be a long zero)."""
+        keys = [key.encode() for meaning in meanings for key in meaning.keys]
+        sizes, words = {len(key) for key in keys}, {_word(key) for key in keys}
+        return cls(
+            meanings=tuple(meanings),
+            lengths=_flags(size in sizes or size >= _LONG_LENGTH for size in range(_BYTE)),
+            words=_flags(
+                word in words or word >= _LONG_LENGTH * _BYTE for word in range(_BYTE * _BYTE)
+            ),
+        )
 
     def pick(self, attributes: pa.ListArray) -> dict[str, pa.Array]:
         """Return per meaning a column as long as `attributes`, null where no key is present.
@@ -63,21 +71,32 @@ class Picker:
         }
 
     def _candidates(self, values: pa.BinaryArray) -> pa.Array:
-        """Return the indices of the attributes that may have one of the keys."""
+        """Return the indices of the attributes that may have one of the keys.
+
+        The length alone rules most out, so the first letter is looked at on the rest only.
+        """
         _, offsets_buffer, data_buffer = values.buffers()
         size_bytes = data_buffer.size if data_buffer is not None else 0
         if not len(values) or not size_bytes:
             return pa.array([], pa.uint64())
         data = pa.Array.from_buffers(pa.uint8(), size_bytes, [None, data_buffer])
         starts = pa.Array.from_buffers(pa.int32(), len(values), [None, offsets_buffer])
-        ends = pc.min_max(tags := _byte_at(data, starts, 0))
-        lengths = _byte_at(data, starts, 1).cast(pa.uint16())
-        letters = _byte_at(data, starts, 2).cast(pa.uint16())
-        words = pc.add(pc.multiply(lengths, pa.scalar(_BYTE, pa.uint16())), letters)
-        passed = pc.take(self.table, words, boundscheck=False)
-        if ends["min"].as_py() != _KEY_TAG or ends["max"].as_py() != _KEY_TAG:
+        tags, lengths = _byte_at(data, starts, 0), _byte_at(data, starts, 1)
+        passed = pc.take(self.lengths, lengths, boundscheck=False)
+        ends = pc.min_max(tags)
+        is_usual = ends["min"].as_py() == ends["max"].as_py() == _KEY_TAG
+        if not is_usual:  # what is encoded in another way passes both filters
             passed = pc.max_element_wise(passed, pc.not_equal(tags, _KEY_TAG).cast(pa.uint8()))
-        return pc.indices_nonzero(passed)
+        found = pc.indices_nonzero(passed)
+        if not len(found):
+            return found
+        letters = _byte_at(data, starts.take(found), 2).cast(pa.uint16())
+        sizes = pc.multiply(lengths.take(found).cast(pa.uint16()), pa.scalar(_BYTE, pa.uint16()))
+        narrowed = pc.take(self.words, pc.add(sizes, letters), boundscheck=False)
+        if not is_usual:
+            unusual = pc.not_equal(tags.take(found), _KEY_TAG).cast(pa.uint8())
+            narrowed = pc.max_element_wise(narrowed, unusual)
+        return found.take(pc.indices_nonzero(narrowed))
 
     def _read(self, distinct: pa.BinaryArray) -> dict[str, list[str | int | None]]:
         """Return per key that occurs what each of the distinct attributes says about it."""
@@ -94,6 +113,10 @@ class Picker:
                 key = attribute.key.decode()
                 found.setdefault(key, [None] * len(distinct))[index] = value
         return found
+
+
+def _flags(values: Iterable[bool]) -> pa.UInt8Array:
+    return pa.array([int(value) for value in values], pa.uint8())
 
 
 def _word(key: bytes) -> int:

@@ -16,7 +16,7 @@ import ptars
 import pyarrow as pa
 from google.protobuf.message import DecodeError, Message
 
-from knowledge.schemas import DECODED, Signal, conform
+from knowledge.schemas import ROWS, Signal, conform
 from receiver.flat import Rows
 from receiver.logs import log_rows
 from receiver.metrics import metric_rows
@@ -76,7 +76,7 @@ _FORMS: Final[dict[Signal, _Form]] = {
 }
 _POOL: Final = ptars.HandlerPool(
     [trace_pb2.DESCRIPTOR, metrics_pb2.DESCRIPTOR, logs_pb2.DESCRIPTOR],
-    config=ptars.PtarsConfig(list_value_nullable=True),  # as in knowledge.schemas.OPAQUE
+    config=ptars.PtarsConfig(list_value_nullable=True),
 )
 _HANDLERS: Final = {
     signal: _POOL.get_for_message(form.message.DESCRIPTOR) for signal, form in _FORMS.items()
@@ -181,5 +181,5 @@ def _attempt(signal: Signal, bodies: Sequence[bytes]) -> tuple[Rows | None, Refu
 
 def _rows(signal: Signal, bodies: Sequence[bytes]) -> Rows:
     rows = _FORMS[signal].rows(_HANDLERS[signal].list_to_record_batch(list(bodies)))
-    conform(rows.batch.schema, DECODED[signal], f"decoded {signal}")
+    conform(rows.batch.schema, ROWS[signal], f"decoded {signal}")
     return rows

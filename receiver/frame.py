@@ -1,4 +1,4 @@
-"""A frame on its way to the brain: its rows as Arrow IPC streams that copy nothing."""
+"""A frame on its way to the brain: its rows as an Arrow IPC stream that copies nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Frame:
 
     head: FrameHead
     body: tuple[pa.Buffer, ...]
-    """The pieces of the two IPC streams; they point into the rows' own memory."""
+    """The pieces of the IPC stream; they point into the rows' own memory."""
 
     body_bytes: int
     expires_monotonic_s: float
@@ -45,25 +45,12 @@ class _Pieces:
         """Do nothing: the pieces are still wanted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """The two streams of a frame, in pieces."""
-
-    pieces: tuple[pa.Buffer, ...]
-    attribute_bytes: int
-
-
-def frame_body(decoded: pa.RecordBatch) -> Body:
-    """Return the body of a frame: the rows, then their attributes; large pieces not copied."""
-    rows = _ipc_pieces(decoded.drop_columns(["attributes"]))
-    attributes = _ipc_pieces(decoded.select(["attributes"]))
-    return Body(
-        pieces=(*rows, *attributes), attribute_bytes=sum(piece.size for piece in attributes)
-    )
-
-
-def _ipc_pieces(rows: pa.RecordBatch) -> tuple[pa.Buffer, ...]:
+def frame_body(decoded: pa.RecordBatch) -> tuple[pa.Buffer, ...]:
+    """Return the body of a frame in pieces; large pieces are not copied."""
     pieces = _Pieces()
-    with pa.PythonFile(pieces, mode="w") as sink, pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_batch(rows)
+    with (
+        pa.PythonFile(pieces, mode="w") as sink,
+        pa.ipc.new_stream(sink, decoded.schema) as stream,
+    ):
+        stream.write_batch(decoded)
     return tuple(pieces.buffers)

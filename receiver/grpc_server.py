@@ -5,15 +5,18 @@ stranger can hold: streams per connection, handshakes, metadata. grpcio inflates
 applies the size limit to the inflated message.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from knowledge.schemas import Signal
+from receiver.admission import Gate
 from receiver.answers import accepted, refused
-from receiver.pipeline import Pipeline
+from receiver.pipeline import Outcome, Pipeline
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
 
@@ -51,7 +54,11 @@ class GrpcServer:
         """
         self._settings = settings
         self._pipeline = pipeline
-        # Twice the requests that the gate admits, so that a refusal never waits for a thread.
+        # A request that waits holds a thread. Twice as many threads as may wait, so that a refusal
+        # never waits for one itself.
+        self._threads = Gate(
+            bytes_max=settings.workers, requests_max=settings.workers, monotonic_s=time.monotonic
+        )
         pool = ThreadPoolExecutor(2 * settings.workers, thread_name_prefix="export")
         limit = ("grpc.max_receive_message_length", settings.max_message_bytes)
         self._server = grpc.server(pool, options=(*_OPTIONS, limit))
@@ -63,6 +70,12 @@ class GrpcServer:
                 for service, signal in SERVICES.items()
             )
         )
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True,  # a watcher must not hold a thread
+            experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.tell(ready=False)
         host, _, port = settings.grpc_listen.rpartition(":")
         try:
             bound = self._server.add_insecure_port(settings.grpc_listen)
@@ -72,6 +85,13 @@ class GrpcServer:
             raise ListenError(f"cannot listen on {settings.grpc_listen}")
         self.address: Final = f"{host}:{bound}"
 
+    def tell(self, *, ready: bool) -> None:
+        """Say to those who ask the health service whether requests are taken."""
+        serving = health_pb2.HealthCheckResponse
+        status = serving.SERVING if ready else serving.NOT_SERVING
+        for name in ("", *SERVICES):
+            self._health.set(name, status)
+
     def start(self) -> None:
         """Serve."""
         self._server.start()
@@ -80,9 +100,19 @@ class GrpcServer:
         """Take no new request, let those in flight finish, cut what is left at the deadline."""
         self._server.stop(deadline_s).wait()
 
+    def _outcome(self, signal: Signal, body: bytes, client: str) -> Outcome:
+        refusal = self._threads.enter(1, client)
+        if refusal is not None:
+            self._pipeline.count_refusal(refusal)
+            return refusal
+        try:
+            return self._pipeline.export(signal, body, client)
+        finally:
+            self._threads.leave(1, client)
+
     def _export(self, signal: Signal) -> Callable[[bytes, Any], bytes]:
         def export(body: bytes, context: Any) -> bytes:
-            outcome = self._pipeline.export(signal, body)
+            outcome = self._outcome(signal, body, client_of(context.peer()))
             if not isinstance(outcome, Refusal):
                 return accepted(outcome)
             answer = refused(outcome, self._settings)
@@ -92,3 +122,8 @@ class GrpcServer:
             return b""
 
         return export
+
+
+def client_of(peer: str) -> str:
+    """Return the client's address without its port, from gRPC's way to write it."""
+    return peer.rpartition(":")[0]

@@ -7,9 +7,10 @@ the brain keeps it once. Two threads: one connects and sends, one reads answers.
 import sys
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Final
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -19,6 +20,7 @@ from knowledge.schemas import Signal
 from receiver.connection import Connection
 from receiver.counters import Counters
 from receiver.frame import Frame, frame_body
+from receiver.recent import RecentRequests
 
 HEARTBEAT_S: Final = 1.0
 _BACKOFF_MIN_S: Final = 0.05
@@ -29,17 +31,26 @@ class Handover:
     """The way to the brain. `submit` may be called by one thread at a time."""
 
     def __init__(
-        self, *, path: str, epoch: str, counters: Counters, inflight_max: int, timeout_s: float
+        self,
+        *,
+        path: str,
+        epoch: str,
+        counters: Counters,
+        recent: RecentRequests,
+        inflight_max: int,
+        timeout_s: float,
     ) -> None:
         self._path = path
         self._epoch = epoch
         self._counters = counters
+        self._recent = recent
         self._inflight_max = inflight_max
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
         self._unanswered: OrderedDict[int, Frame] = OrderedDict()
         self._next_sequence = 1
         self._sent_up_to = 0
+        self._told: deque[dict[str, Any]] = deque()
         self._connection: Connection | None = None
         self._stopping = False
         self._writer = threading.Thread(target=self._run, name="handover", daemon=True)
@@ -82,10 +93,9 @@ class Handover:
                         sequence=sequence,
                         signal=signal,
                         rows=len(rows),
-                        attribute_bytes=body.attribute_bytes,
                     ),
-                    body=body.pieces,
-                    body_bytes=sum(piece.size for piece in body.pieces),
+                    body=body,
+                    body_bytes=sum(piece.size for piece in body),
                     expires_monotonic_s=expires_monotonic_s,
                     answered=answered,
                 )
@@ -128,6 +138,7 @@ class Handover:
         with self._changed:
             self._connection = connection
             self._sent_up_to = 0
+            self._told.clear()
         reader = threading.Thread(
             target=self._read, args=(connection,), name="answers", daemon=True
         )
@@ -144,10 +155,15 @@ class Handover:
             reader.join()
 
     def _send_next(self, connection: Connection) -> bool:
-        """Send the next frame, or a heartbeat when there is none; False when the peer is gone."""
+        """Send the next frame, else an answer, else a heartbeat; False when the peer is gone."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopping or self._connection is None or self._unsent() is not None,
+                lambda: (
+                    self._stopping
+                    or self._connection is None
+                    or self._unsent() is not None
+                    or bool(self._told)
+                ),
                 timeout=HEARTBEAT_S,
             )
             if self._stopping or self._connection is None:
@@ -155,9 +171,12 @@ class Handover:
             frame = self._unsent()
             if frame is not None:
                 self._sent_up_to = frame.head.sequence
+            told = self._told.popleft() if self._told and frame is None else None
         counters = self._counters.snapshot()
         if frame is not None:
             connection.send_frame(frame, counters)
+        elif told is not None:
+            connection.send_header(told)
         else:
             connection.send_header({"epoch": self._epoch, "heartbeat": True, "counters": counters})
         return True
@@ -171,7 +190,10 @@ class Handover:
     def _read(self, connection: Connection) -> None:
         try:
             for header in connection.answers():
-                self._answer(FrameAnswer.from_header(header))
+                if "ask" in header:
+                    self._tell(header)
+                else:
+                    self._answer(FrameAnswer.from_header(header))
         except (OSError, FramingError, LookupError) as error:
             if not self._stopping:
                 sys.stderr.write(f"receiver lost the brain: {error}\n")
@@ -185,6 +207,13 @@ class Handover:
             self._changed.notify_all()
         if frame is not None:
             frame.answered(answer)
+
+    def _tell(self, question: Mapping[str, Any]) -> None:
+        """Look up what the brain asks about a trace; the other thread sends it."""
+        told = asdict(self._recent.trace(bytes.fromhex(question["trace_id"])))
+        with self._changed:
+            self._told.append({"epoch": self._epoch, "told": question["ask"], **told})
+            self._changed.notify_all()
 
     def _forget_expired(self) -> None:
         """Let go of frames that nobody waits for: their senders were told to try again."""

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from knowledge.schemas import LOGS
 from receiver.flat import Rows, flatten, keep_usable, only_ids, text, times, within
+from receiver.templates import templates
 
 _SEVERITY_MAX: Final = 24
 _SEVERITIES: Final = {
@@ -40,10 +41,10 @@ def log_rows(decoded: pa.RecordBatch) -> Rows:
         "severity": _severity(records),
         "event_name": text(records.field("event_name")),
         "body": records.field("body"),
+        "template": templates(records.field("body")),
         "trace_id": only_ids(records.field("trace_id"), 16),
         "span_id": only_ids(records.field("span_id"), 8),
         **flat.labels(),
-        "attributes": records.field("attributes"),
     }
     tests = (("no time", pc.greater(time, 0)),)
     batch, rejected = keep_usable(columns, LOGS, flat, tests, len(decoded))

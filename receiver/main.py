@@ -11,8 +11,12 @@ import pyarrow as pa
 from receiver.counters import Counters
 from receiver.grpc_server import GrpcServer, ListenError
 from receiver.handover import Handover
+from receiver.http_server import HttpServer
 from receiver.memory import keep_large_buffers
 from receiver.pipeline import Pipeline
+from receiver.pressure import measure
+from receiver.readiness import Readiness
+from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
 
 CANNOT_LISTEN: Final = 3
@@ -27,20 +31,40 @@ class Receiver:
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
+        self.recent = RecentRequests(bytes_max=settings.recent_bytes_max)
         self._handover = Handover(
             path=settings.brain_socket,
             epoch=self.epoch,
             counters=self.counters,
             inflight_max=settings.frames_inflight_max,
             timeout_s=settings.handover_timeout_s,
+            recent=self.recent,
         )
-        self._pipeline = Pipeline(settings, self._handover, self.counters)
-        self._server = GrpcServer(settings, self._pipeline)
+        self._pipeline = Pipeline(settings, self._handover, self.recent, self.counters)
+        self._http = HttpServer(settings, self._pipeline, self.counters)
+        try:
+            self._grpc = GrpcServer(settings, self._pipeline)
+        except ListenError:
+            self._http.stop(0.0)
+            raise
+
+        self.readiness = Readiness(
+            gate=self._pipeline.gate,
+            counters=self.counters,
+            connected=lambda: self._handover.connected,
+            measure=lambda: measure(settings.memory_bytes_max),
+            tell=lambda ready: self._grpc.tell(ready=ready),
+        )
 
     @property
     def address(self) -> str:
-        """Where it listens, host:port."""
-        return self._server.address
+        """Where it listens for gRPC, host:port."""
+        return self._grpc.address
+
+    @property
+    def http_address(self) -> str:
+        """Where it listens for HTTP, host:port."""
+        return self._http.address
 
     @property
     def connected(self) -> bool:
@@ -51,11 +75,17 @@ class Receiver:
         """Serve; returns at once."""
         self._handover.start()
         self._pipeline.start()
-        self._server.start()
+        self._grpc.start()
+        self._http.start()
+        self.readiness.start()
 
     def stop(self) -> None:
         """Take no new request, finish those in flight within the deadline, then let go."""
-        self._server.stop(self._settings.stop_deadline_s)
+        self.readiness.stop()
+        http = threading.Thread(target=self._http.stop, args=(self._settings.stop_deadline_s,))
+        http.start()
+        self._grpc.stop(self._settings.stop_deadline_s)
+        http.join()
         self._pipeline.stop()
         self._handover.close()
 
@@ -71,11 +101,15 @@ def run(settings: ReceiverSettings) -> int:
         receiver = Receiver(settings)
     except ListenError as error:
         sys.stderr.write(
-            f"{error}: another process may hold it; stop that one or set receiver.grpc.listen\n"
+            f"{error}: another process may hold it; stop that one or set receiver.grpc.listen "
+            "or receiver.http.listen\n"
         )
         return CANNOT_LISTEN
     receiver.start()
-    sys.stderr.write(f"receiver listening grpc={receiver.address} epoch={receiver.epoch}\n")
+    sys.stderr.write(
+        f"receiver listening grpc={receiver.address} http={receiver.http_address} "
+        f"epoch={receiver.epoch}\n"
+    )
     sys.stderr.flush()
     stop.wait()
     receiver.stop()

@@ -9,6 +9,8 @@ Source: mallopt(3); the numbers are those of glibc's malloc.h.
 import ctypes
 from typing import Final
 
+import pyarrow as pa
+
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
@@ -16,7 +18,10 @@ _NEVER_BYTES: Final = 2**30
 
 
 def keep_large_buffers() -> None:
-    """Tell the allocator to use freed pages again; a libc without mallopt is left as it is."""
+    """Tell the allocator to use freed pages again, and Arrow to use this allocator.
+
+    A libc without mallopt is left as it is.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
@@ -26,3 +31,4 @@ def keep_large_buffers() -> None:
         (_M_TRIM_THRESHOLD, _NEVER_BYTES),
     ):
         mallopt(parameter, value)
+    pa.set_memory_pool(pa.system_memory_pool())

@@ -89,7 +89,6 @@ def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
         **_meta(data, kind, metric_of),
         **_numbers(points, kind),
         **flat.labels(),
-        "attributes": points.field("attributes"),
     }
     tests = (("no time", pc.greater(time, 0)),)
     batch, rejected = keep_usable(columns, METRICS, flat, tests, requests)

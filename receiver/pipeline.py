@@ -1,15 +1,15 @@
 """From an admitted request to its answer: gather, decode together, hand over, wait.
 
-The handlers' threads wait in `export`; one thread decodes, since decoding holds the interpreter
-anyway, and it never waits for the brain unless the frames in flight are at their bound.
+Servers hand in requests by `submit` and hear of each once; `export` waits for that. One thread
+decodes, since decoding holds the interpreter anyway, and it never waits for the brain unless the
+frames in flight are at their bound.
 """
 
-import queue
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from knowledge.frames import FrameAnswer
@@ -17,7 +17,9 @@ from knowledge.schemas import SIGNALS, Signal
 from receiver.admission import Gate
 from receiver.counters import Counters
 from receiver.decode import decode
+from receiver.gather import Gathering
 from receiver.handover import Handover
+from receiver.recent import RecentRequests
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
 
@@ -34,33 +36,51 @@ ITEMS: Final[dict[Signal, str]] = {
 class _Pending:
     """One request that waits for its outcome."""
 
-    __slots__ = ("_done", "body", "expires_monotonic_s", "outcome", "signal")
+    __slots__ = ("_settled", "body", "client", "expires_monotonic_s", "signal")
 
-    def __init__(self, signal: Signal, body: bytes, expires_monotonic_s: float) -> None:
+    def __init__(
+        self,
+        signal: Signal,
+        body: bytes,
+        client: str,
+        expires_monotonic_s: float,
+        settled: Callable[["_Pending", Outcome], None],
+    ) -> None:
         self.signal = signal
         self.body = body
+        self.client = client
         self.expires_monotonic_s = expires_monotonic_s
-        self.outcome: Outcome | None = None
-        self._done = threading.Event()
+        self._settled: Callable[[_Pending, Outcome], None] | None = settled
 
     def settle(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        self._done.set()
-
-    def wait(self) -> Outcome | None:
-        self._done.wait(max(0.0, self.expires_monotonic_s - time.monotonic()))
-        return self.outcome
+        """Tell its sender; only the first time counts."""
+        settled, self._settled = self._settled, None
+        if settled is not None:
+            settled(self, outcome)
 
 
 class Pipeline:
     """Takes requests of all signals and answers each when its rows are kept, or refused."""
 
-    def __init__(self, settings: ReceiverSettings, handover: Handover, counters: Counters) -> None:
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        handover: Handover,
+        recent: RecentRequests,
+        counters: Counters,
+    ) -> None:
         self._settings = settings
+        self._recent = recent
         self._handover = handover
         self._counters = counters
-        self._gate = Gate(bytes_max=settings.inflight_bytes_max, requests_max=settings.workers)
-        self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
+        self.gate: Final = Gate(
+            bytes_max=settings.inflight_bytes_max,
+            requests_max=settings.inflight_requests_max,
+            monotonic_s=time.monotonic,
+        )
+        self._gathering: Gathering[_Pending] = Gathering(
+            wait_s=settings.batch_ms / 1e3, enough_bytes=settings.batch_bytes
+        )
         self._decoder = threading.Thread(target=self._run, name="decoder", daemon=True)
 
     def start(self) -> None:
@@ -68,62 +88,79 @@ class Pipeline:
         self._decoder.start()
 
     def stop(self) -> None:
-        """Stop decoding; what is still queued gets no answer but its timeout."""
-        self._queue.put(None)
+        """Decode what is queued, then no more."""
+        self._gathering.close()
         self._decoder.join()
 
-    def export(self, signal: Signal, body: bytes) -> Outcome:
+    def export(self, signal: Signal, body: bytes, client: str) -> Outcome:
         """Return what became of one export request; waits at most the hand-over's timeout."""
-        self._counters.add_all({"requests": 1, "request_bytes": len(body)})
-        outcome: Outcome | None = self._gate.enter(len(body)) if body else {}
-        if outcome is None:
-            try:
-                outcome = self._process(signal, body)
-            finally:
-                self._gate.leave(len(body))
-        if isinstance(outcome, Refusal):
-            self._counters.add(f"refused_{outcome.reason}")
-        return outcome
+        done = threading.Event()
+        outcomes: list[Outcome] = []
 
-    def _process(self, signal: Signal, body: bytes) -> Outcome:
-        if not self._handover.connected:
-            return Refusal(reason="brain_absent", message="the analysis is not reachable")
-        expires_monotonic_s = time.monotonic() + self._settings.handover_timeout_s
-        pending = _Pending(signal, body, expires_monotonic_s)
-        self._queue.put(pending)
-        outcome = pending.wait()
-        return _not_in_time() if outcome is None else outcome
+        def settled(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            done.set()
+
+        self.submit(signal, body, client, settled)
+        if not outcomes and not done.wait(self._settings.handover_timeout_s):
+            return self.count_refusal(not_in_time())
+        return outcomes[0]
+
+    def submit(
+        self, signal: Signal, body: bytes, client: str, settled: Callable[[Outcome], None]
+    ) -> None:
+        """Take one export request of `client`; `settled` is called once, by any thread.
+
+        It is called with the rejected items by reason, or with a refusal. Who has waited for
+        `handover_timeout_s` need not wait any longer: the outcome is unknown then.
+        """
+        self._counters.add_all({"requests": 1, "request_bytes": len(body)})
+        refusal = self.gate.enter(len(body), client) if body else None
+        if refusal is None and body and not self._handover.connected:
+            self.gate.leave(len(body), client)
+            refusal = Refusal(reason="brain_absent", message="the analysis is not reachable")
+        if refusal is not None:
+            settled(self.count_refusal(refusal))
+        elif not body:
+            settled({})
+        else:
+            self._gathering.put(
+                _Pending(
+                    signal,
+                    body,
+                    client,
+                    time.monotonic() + self._settings.handover_timeout_s,
+                    lambda pending, outcome: self._left(pending, outcome, settled),
+                )
+            )
+
+    def _left(
+        self, pending: _Pending, outcome: Outcome, settled: Callable[[Outcome], None]
+    ) -> None:
+        self.gate.leave(len(pending.body), pending.client)
+        if isinstance(outcome, Refusal):
+            self.count_refusal(outcome)
+        settled(outcome)
+
+    def count_refusal(self, refusal: Refusal) -> Refusal:
+        """Count a request that is refused, wherever that was decided; return its refusal."""
+        self._counters.add(f"refused_{refusal.reason}")
+        return refusal
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, last = self._gather(first)
+        while batch := self._gathering.take():
             for signal in SIGNALS:
                 of_signal = [pending for pending in batch if pending.signal == signal]
                 if of_signal:
                     self._decode(signal, of_signal)
-            if last:
-                return
-
-    def _gather(self, first: _Pending) -> tuple[list[_Pending], bool]:
-        """Return `first` and what comes soon after it, and whether it is time to stop."""
-        batch = [first]
-        size_bytes = len(first.body)
-        until_s = time.monotonic() + self._settings.batch_ms / 1e3
-        while size_bytes < self._settings.batch_bytes:
-            try:
-                pending = self._queue.get(timeout=max(0.0, until_s - time.monotonic()))
-            except queue.Empty:
-                break
-            if pending is None:
-                return batch, True
-            batch.append(pending)
-            size_bytes += len(pending.body)
-        return batch, False
 
     def _decode(self, signal: Signal, batch: Sequence[_Pending]) -> None:
         """Decode what is still waited for and hand it over; this thread survives any failure."""
         now_s = time.monotonic()
         live = [pending for pending in batch if pending.expires_monotonic_s > now_s]
+        for pending in batch:
+            if pending.expires_monotonic_s <= now_s:
+                pending.settle(not_in_time())
         try:
             self._decode_and_submit(signal, live)
         except Exception:  # noqa: BLE001 - this thread serves all senders, it must not end
@@ -167,18 +204,20 @@ class Pipeline:
                     name = f"rejected_{reason.replace(' ', '_')}"
                     counts[name] = counts.get(name, 0) + count
             self._counters.add_all(counts)
+            self._recent.add(signal, [pending.body for pending, _ in kept])
         for pending, rejected in kept:
             pending.settle(rejected if refusal is None else refusal)
 
 
-def _not_in_time() -> Refusal:
+def not_in_time() -> Refusal:
+    """Return the refusal of a request whose outcome is not known in time."""
     return Refusal(reason="handover_timeout", message="the analysis did not answer in time")
 
 
 def _refusal_of(answer: FrameAnswer | None) -> Refusal | None:
     """Return why a frame was not kept, in the terms of its senders; None: it was."""
     if answer is None:
-        return _not_in_time()
+        return not_in_time()
     match answer.outcome:
         case "kept":
             return None

@@ -5,10 +5,13 @@ from typing import Literal
 
 Reason = Literal[
     "overloaded",
+    "over_share",
+    "memory",
     "brain_absent",
     "brain_full",
     "handover_timeout",
     "malformed",
+    "too_large",
     "too_many_items",
     "broken",
 ]
@@ -18,8 +21,8 @@ Reason = Literal[
 class Refusal:
     """`reason` is counted and decides the answer's code; `message` is for the sender's log.
 
-    overloaded, brain_absent, brain_full, handover_timeout: not now, try again.
-    malformed, too_many_items: the request is at fault, trying again is no use.
+    overloaded, over_share, memory, brain_absent, brain_full, handover_timeout: not now, try again.
+    malformed, too_large, too_many_items: the request is at fault, trying again is no use.
     broken: a bug of ours.
     """
 

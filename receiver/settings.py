@@ -1,6 +1,8 @@
 """What a receiver can be told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +16,26 @@ class ReceiverSettings:
     """Address of OTLP/gRPC; port 0 picks a free one. Loopback, as the Collector does: exposing it
     is a decision of the operator."""
 
+    http_listen: str = "127.0.0.1:4318"
+    """Address of OTLP/HTTP; port 0 picks a free one."""
+
+    http_cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may send, `*` for any text: `https://*.example.com`."""
+
+    http_connections_max: int = 16_384
+    """Connections at the same time; what comes beyond is closed at once."""
+
+    http_idle_max_s: float = 120.0
+    """How long a connection without a request is kept, in seconds; longer than the 60 s or so in
+    which exporters of metrics come back."""
+
+    http_head_max_s: float = 10.0
+    """How long the head of a request may take, in seconds."""
+
+    connection_age_max_s: float = 600.0
+    """After this long a connection is ended between two requests, in seconds, a tenth more or less:
+    so that senders spread over receivers that were added later."""
+
     max_message_bytes: int = 64 * 2**20
     """Largest request, also after inflating; what OTLP 1.11 recommends."""
 
@@ -25,6 +47,13 @@ class ReceiverSettings:
     """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the
     largest, or 70 of the Collector's usual batches."""
 
+    memory_bytes_max: int = 0
+    """Resident memory of this process that it stays below by refusing requests; 0: what the
+    container's own limit says, if there is one."""
+
+    inflight_requests_max: int = 2048
+    """Requests that wait for their answer; beyond it requests are refused."""
+
     batch_ms: float = 5.0
     """How long the first request of a batch waits for company, in milliseconds. Costs a lone sender
     that much latency, and saves a busy one the fixed cost of decoding (about 0.1 ms a call)."""
@@ -32,6 +61,9 @@ class ReceiverSettings:
     batch_bytes: int = 8 * 2**20
     """Decode at once when so many bytes are gathered: more does not get cheaper per span, and holds
     the interpreter longer."""
+
+    recent_bytes_max: int = 64 * 2**20
+    """Bytes of the newest requests that are held as they came, for whoever asks for a trace."""
 
     frames_inflight_max: int = 8
     """Frames that may wait for the brain's answer: enough to keep both sides busy."""
@@ -46,10 +78,18 @@ class ReceiverSettings:
     retry_delay_max_s: float = 2.0
     """Longest advised delay, in seconds: SDKs drop what they may not retry within their 10 s."""
 
-    workers: int = 64
-    """Requests that may wait for their answer at the same time; as many threads again answer the
-    refusals."""
+    workers: int = 128
+    """gRPC requests that may wait for their answer at the same time; as many threads again answer
+    the refusals."""
 
     stop_deadline_s: float = 10.0
     """How long a stop waits for the requests in flight, in seconds; more than the hand-over may
     take, less than the 30 s of Kubernetes."""
+
+
+def read_back(told: Mapping[str, Any]) -> ReceiverSettings:
+    """Return the settings that were written as JSON, which has lists only."""
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+    }
+    return ReceiverSettings(**arguments)

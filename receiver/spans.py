@@ -56,7 +56,6 @@ def span_rows(decoded: pa.RecordBatch) -> Rows:
         "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
         "peer": as_label(_peer(kind, picked["peer"])),
         **flat.labels(),
-        "attributes": spans.field("attributes"),
     }
     tests = (
         ("invalid trace id", ids(columns["trace_id"], _TRACE_ID_BYTES)),

@@ -1,16 +1,26 @@
 """The HTTP surface: /status, /livez, /readyz, and the OpenAPI description at /docs."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, HTTPException, Path, Response
 from fastapi.responses import PlainTextResponse
 
-from knowledge.snapshot import StatusSnapshot
-from status.views import StatusView, view
+from knowledge.snapshot import StatusSnapshot, TraceRecord
+from status.diagnosis import Diagnose, diagnosis_router
+from status.views import StatusView, TraceView, view
 
 
-def create_app(read: Callable[[], StatusSnapshot], *, version: str) -> FastAPI:
+def create_app(
+    read: Callable[[], StatusSnapshot],
+    diagnose: Diagnose,
+    *,
+    find_trace: Callable[[str], Awaitable[TraceRecord]],
+    version: str,
+) -> FastAPI:
     """Return the app; `read` hands out the latest snapshot and must not block.
+
+    `find_trace` looks up what is still held of a trace, given as 32 hex digits.
 
     All handlers run in the brain's own loop, between its steps: nothing changes while they read.
     """
@@ -20,10 +30,23 @@ def create_app(read: Callable[[], StatusSnapshot], *, version: str) -> FastAPI:
         description="What is wrong, why, and what is being done about it.",
     )
 
+    app.include_router(diagnosis_router(diagnose))
+
     @app.get("/status")
     async def status() -> StatusView:
         """Return all that is known: services, issues with causes and plans, actions."""
         return view(read())
+
+    @app.get("/api/v1/traces/{trace_id}", responses={404: {"description": "not held (any more)"}})
+    async def trace(trace_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")]) -> TraceView:
+        """Return the spans and logs of one trace as their senders wrote them.
+
+        Only the newest requests are held (`receiver.recent_bytes_max`).
+        """
+        found = await find_trace(trace_id)
+        if not found.spans and not found.logs:
+            raise HTTPException(404, f"no receiver holds trace {trace_id} (any more)")
+        return TraceView.model_validate(found, from_attributes=True)
 
     @app.get("/livez", response_class=PlainTextResponse)
     async def livez() -> str:

@@ -109,8 +109,18 @@ class IngestView(BaseModel):
     late_rows: int
     duplicate_rows: int
     future_rows: int
-    dropped_attribute_rows: int
     refused_frames: int
+
+
+class TraceView(BaseModel):
+    """One trace as its senders wrote it."""
+
+    trace_id: str
+    spans: list[dict[str, Any]] = Field(
+        description="each with resource, scope and item (OTLP/JSON)"
+    )
+    logs: list[dict[str, Any]] = Field(description="each with resource, scope and item (OTLP/JSON)")
+    is_whole: bool = Field(description="false: a receiver did not answer, or it was too large")
 
 
 class StatusView(BaseModel):

@@ -1,6 +1,10 @@
-"""Options of the whole suite."""
+"""Options of the whole suite, and what a failing test shows."""
+
+from collections.abc import Generator
 
 import pytest
+
+from tests.parts.process import running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -12,3 +16,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames and metafunc.module.__name__.endswith("test_demo"):
         metafunc.parametrize("seed", range(1, metafunc.config.getoption("seeds") + 1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 - pytest calls hooks by these names
+    call: pytest.CallInfo[None],  # noqa: ARG001
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the end of each running part's log beside a failure."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"{part.name} pid {part.pid}", part.tail()) for part in running()]
+    return report

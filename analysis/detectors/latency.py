@@ -1,25 +1,37 @@
-"""HighLatency: a p99 beyond the limit, or far out of its own baseline."""
+"""HighLatency: requests that are surely slow, or a p99 beyond the limit or its baseline."""
 
 from typing import Final
 
 from analysis.baselines import Baseline, Baselines, latency_key
+from analysis.detectors.evidence import Slowness, health_of, slowness
 from analysis.detectors.subjects import ServiceSubjects, Subject
 from analysis.settings import AnalysisSettings
 from knowledge.issues import Symptom
 
 SIGMA_MAX: Final = 6.0
 """Beyond this many robust standard deviations chance is ruled out, even for correlated windows."""
+P99_COUNT_MIN: Final = 500
+"""Five requests beyond it make a p99 a property of the service."""
+_RANK: Final = {"healthy": 0, "unknown": 1, "unhealthy": 2}
 
 
 def detect_latency(
     found: ServiceSubjects, baselines: Baselines, settings: AnalysisSettings
 ) -> Symptom:
-    """Judge the p99 of a service by its worst operation; too few requests are unknown."""
+    """Judge how long a service takes, by the worst of what is known; too little is unknown.
+
+    Where single requests of users are known their evidence counts, and a p99 only where there are
+    so many requests that it is more than a straggler or two.
+    """
+    slow = slowness(found, baselines, settings) if found.is_entry and found.entries else None
+    count_min = settings.quantile_count_min if slow is None else P99_COUNT_MIN
     judged = [
         _judge(found, subject, baselines, settings)
         for subject in found.subjects
-        if subject.span_count >= settings.quantile_count_min
+        if subject.span_count >= count_min
     ]
+    if slow:
+        judged.append(_weigh(found, slow))
     if not judged:
         return Symptom(
             kind="HighLatency",
@@ -34,7 +46,7 @@ def detect_latency(
             evidence=(),
             exemplars=(),
         )
-    return max(judged, key=lambda s: (s.health == "unhealthy", (s.value or 0.0) / s.limit))
+    return max(judged, key=lambda s: (_RANK[s.health], (s.value or 0.0) / s.limit))
 
 
 def limit_ms(baseline: Baseline | None, settings: AnalysisSettings) -> float:
@@ -75,4 +87,28 @@ def _judge(
         is_entry=found.is_entry,
         evidence=(text,) if is_sick else (),
         exemplars=found.exemplars if is_sick else (),
+    )
+
+
+def _weigh(found: ServiceSubjects, slow: list[Slowness]) -> Symptom:
+    health = health_of(slow)
+    worst = slow[0]
+    texts = tuple(
+        f"{found.service} {kind.request}: {kind.slow_count} of {kind.count} requests took over "
+        f"{kind.limit_ms:,.0f} ms, usually {kind.usual_ms:,.0f} ms"
+        for kind in slow[:3]
+        if kind.slow_count
+    )
+    return Symptom(
+        kind="HighLatency",
+        service=found.service,
+        health=health,
+        value=worst.worst_ms,
+        limit=worst.limit_ms,
+        baseline=worst.usual_ms,
+        unit="ms",
+        sample_count=sum(kind.count for kind in slow),
+        is_entry=True,
+        evidence=texts if health == "unhealthy" else (),
+        exemplars=found.exemplars if health == "unhealthy" else (),
     )

@@ -30,12 +30,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSubjects:
-    """A service with all that can be judged about it; the service as a whole comes first."""
+    """A service with all that can be judged about it; the service as a whole comes first.
+
+    `entries`: where requests enter here, each kind with the milliseconds of those of the window,
+    and of those of the window before.
+    """
 
     service: ServiceKey
     is_entry: bool
     exemplars: tuple[str, ...]
     subjects: tuple[Subject, ...]
+    entries: tuple[tuple[str, tuple[float, ...], tuple[float, ...]], ...] = ()
 
 
 def subjects_of(tables: WindowTables) -> Iterator[ServiceSubjects]:
@@ -44,6 +49,12 @@ def subjects_of(tables: WindowTables) -> Iterator[ServiceSubjects]:
     for row in tables.operations.iter_rows(named=True):
         key = ServiceKey(namespace=row["namespace"], name=row["service"])
         operations.setdefault(key, []).append(_subject(row, row["operation"]))
+    entries: dict[ServiceKey, list[tuple[str, tuple[float, ...], tuple[float, ...]]]] = {}
+    for row in tables.entries.iter_rows(named=True):
+        key = ServiceKey(namespace=row["namespace"], name=row["service"])
+        entries.setdefault(key, []).append(
+            (row["request"], tuple(row["durations_ms"]), tuple(row["earlier_ms"]))
+        )
     for row in tables.services.iter_rows(named=True):
         key = ServiceKey(namespace=row["namespace"], name=row["service"])
         yield ServiceSubjects(
@@ -51,6 +62,7 @@ def subjects_of(tables: WindowTables) -> Iterator[ServiceSubjects]:
             is_entry=(row["entry_count"] or 0) >= ENTRY_RATIO_MIN * row["span_count"],
             exemplars=tuple(row["exemplars"] or ()),
             subjects=(_subject(row, ""), *operations.get(key, ())),
+            entries=tuple(entries.get(key, ())),
         )
 
 

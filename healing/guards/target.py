@@ -5,12 +5,26 @@ from typing import Final
 from healing.guards.asked import Asked, Guard
 
 
-def no_other_controller(asked: Asked) -> str | None:
-    """No other controller steers the target: we never fight."""
+def touchable(asked: Asked) -> str | None:
+    """Kubernetes' own, Homeostat's own and what is on its way out is nobody's to heal."""
     workload = asked.workload
-    if workload is None or workload.steered_by is None:
+    if workload is None or workload.untouchable is None:
         return None
-    return f"{workload.key} is steered by {workload.steered_by}"
+    return f"{workload.key}: {workload.untouchable}"
+
+
+def no_other_controller(asked: Asked) -> str | None:
+    """No other controller steers the target, or the very field: we never fight."""
+    workload = asked.workload
+    if workload is None:
+        return None
+    if workload.steered_by is not None:
+        return f"{workload.key} is steered by {workload.steered_by}"
+    if asked.change.kind == "scale" and workload.scaled_by is not None:
+        return f"the replicas of {workload.key} are set by {workload.scaled_by}"
+    if asked.change.kind == "roll_back_release" and workload.released_by is not None:
+        return f"the release of {workload.key} is kept by {workload.released_by}"
+    return None
 
 
 def no_foreign_rollout(asked: Asked) -> str | None:
@@ -33,6 +47,8 @@ def bearable(asked: Asked) -> str | None:
         return f"{workload.key} is replaced by {workload.strategy}: it would be down meanwhile"
     if workload.key.kind == "StatefulSet":
         return f"{workload.key} may hold a quorum"
+    if workload.key.kind != "Deployment":
+        return f"{workload.key}: only Deployments are acted on"
     return f"{workload.key} is a singleton" if workload.replicas < 2 else None  # noqa: PLR2004
 
 
@@ -48,4 +64,10 @@ def unmoved(asked: Asked) -> str | None:
     return None
 
 
-TARGET: Final[tuple[Guard, ...]] = (no_other_controller, no_foreign_rollout, bearable, unmoved)
+TARGET: Final[tuple[Guard, ...]] = (
+    touchable,
+    no_other_controller,
+    no_foreign_rollout,
+    bearable,
+    unmoved,
+)

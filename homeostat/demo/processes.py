@@ -63,7 +63,7 @@ def service_settings(places: Places, *, start_unix_ns: int) -> dict[str, Any]:
     """The settings of the demo's service: driven clock, short windows, healing on in the shop."""
     return {
         "state_dir": str(places.directory),
-        "receiver": {"grpc": {"listen": places.otlp}},
+        "receiver": {"grpc": {"listen": places.otlp}, "http": {"listen": "127.0.0.1:0"}},
         "status": {"listen": places.status},
         "clock": {"kind": "driven", "start_unix_ns": start_unix_ns},
         "knowledge": {"journal": str(places.journal)},

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from analysis.slices import Batch, TelemetrySlice
 from knowledge.schemas import SPANS
 
 MS = 10**6
@@ -52,7 +53,6 @@ class Spans:
                 "version": version,
                 "pod": pod or f"{service}-0",
                 "pod_uid": f"uid-{pod or service}",
-                "attributes": [],
             }
         )
         return span_id
@@ -65,9 +65,20 @@ class Spans:
 
     def frame(self) -> pl.DataFrame:
         """All spans as the analysis reads them."""
-        frame = pl.from_arrow(self.table().drop_columns(["attributes"]))
+        frame = pl.from_arrow(self.table())
         assert isinstance(frame, pl.DataFrame)
         return frame
+
+    def slice(self, end_s: int) -> TelemetrySlice:
+        """All spans that ended before `end_s`."""
+        times = [row["end_unix_ns"] for row in self.rows]
+        rows = self.table()
+        batch = Batch(
+            rows=rows, oldest_unix_ns=min(times, default=0), newest_unix_ns=max(times, default=0)
+        )
+        return TelemetrySlice(
+            signal="traces", start_unix_ns=0, end_unix_ns=end_s * 10**9, batches=(batch,)
+        )
 
 
 @pytest.fixture

@@ -18,9 +18,7 @@ SECOND_NS = 10**9
 
 
 def _window(spans: Any) -> WindowTables:
-    pane = build_pane(
-        spans.frame(), start_unix_ns=0, end_unix_ns=5 * SECOND_NS, linked_span_count_max=10**6
-    )
+    pane = build_pane(spans.slice(5), start_unix_ns=0, linked_span_count_max=10**6)
     return combine((pane,), start_unix_ns=0, end_unix_ns=5 * SECOND_NS)
 
 

@@ -15,17 +15,10 @@ SECOND_NS = 10**9
 
 def _pane(spans: Any, start_s: int, end_s: int, linked_max: int = 10**6) -> Pane:
     return build_pane(
-        spans.frame().filter(_ended_before(end_s)),
+        spans.slice(end_s),
         start_unix_ns=start_s * SECOND_NS,
-        end_unix_ns=end_s * SECOND_NS,
         linked_span_count_max=linked_max,
     )
-
-
-def _ended_before(end_s: int) -> Any:
-    import polars as pl  # noqa: PLC0415 - only this filter needs it
-
-    return pl.col("end_unix_ns") < end_s * SECOND_NS
 
 
 def _window(*panes: Pane) -> WindowTables:

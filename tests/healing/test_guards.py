@@ -104,7 +104,10 @@ def test_each_guard_says_no_to_its_own(world: Any, guard: str, bent: dict[str, A
         ("no foreign rollout", {"is_rolling": True}),
         ("bearable", {"strategy": "Recreate"}),
         ("bearable", {"replicas": 1}),
+        ("no other controller", {"scaled_by": "KEDA ScaledObject back"}),
+        ("touchable", {"untouchable": "namespace of Homeostat itself"}),
         ("bearable", {"key": replace(TARGET, kind="StatefulSet")}),
+        ("bearable", {"key": replace(TARGET, kind="DaemonSet")}),
         ("unmoved", {"replicas": 3}),
     ],
 )
@@ -223,3 +226,17 @@ def test_an_undo_spends_no_budget_but_still_needs_permission(world: Any) -> None
     assert isinstance(check(asked, UNDO_GUARDS), ApprovedPlan)
     world.settings = HealingSettings()
     assert isinstance(check(world.asked(), UNDO_GUARDS), Refused)
+
+
+def test_who_sets_the_replicas_has_no_word_in_restarts(world: Any) -> None:
+    world.workload = replace(world.workload, scaled_by="HorizontalPodAutoscaler back")
+    assert isinstance(check(world.asked(change=Restart(target=TARGET))), ApprovedPlan)
+
+
+def test_who_keeps_the_release_has_no_word_in_the_replicas(world: Any) -> None:
+    world.workload = replace(world.workload, released_by="Helm release back")
+    assert isinstance(check(world.asked()), ApprovedPlan)
+    back = RollBackRelease(target=TARGET, revision=1, revision_before=2)
+    answer = check(world.asked(change=back))
+    assert isinstance(answer, Refused)
+    assert answer.reason == f"the release of {TARGET} is kept by Helm release back"

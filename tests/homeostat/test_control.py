@@ -70,7 +70,7 @@ class House:
         self.now = 100 * SECOND_NS
         epoch = self.journal.begin_epoch(0, control_settings())
         self.control = Control(
-            buffers=Buffers(bytes_max=2**20, attribute_bytes_max=2**20, retention_s=60),
+            buffers=Buffers(bytes_max=2**20, retention_s=60),
             cluster=self.cluster,
             journal=self.journal,
             journal_retention_s=10**9,

@@ -18,28 +18,20 @@ from knowledge.framing import Message, Unpacker, pack
 from knowledge.schemas import LOGS
 
 
-def _body(rows: int = 2) -> tuple[bytes, bytes]:
-    """The two streams of a frame."""
+def _body(rows: int = 2) -> bytes:
+    """The stream of a frame."""
     values: dict[str, list[Any]] = {
         "time_unix_ns": [1] * rows,
         "severity": [9] * rows,
         **{name: [b""] * rows for name in ("body", "trace_id", "span_id")},
-        "attributes": [[]] * rows,
     }
     table = pa.table(
         {f.name: pa.array(values.get(f.name, [""] * rows), f.type) for f in LOGS}, schema=LOGS
     )
-    return _stream(table.drop_columns(["attributes"])), _stream(table.select(["attributes"]))
-
-
-def _stream(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
-
-
-ATTRIBUTE_BYTES = len(_body()[1])
 
 
 def _head(sequence: int = 1, rows: int = 2) -> FrameHead:
@@ -48,17 +40,16 @@ def _head(sequence: int = 1, rows: int = 2) -> FrameHead:
         sequence=sequence,
         signal="logs",
         rows=rows,
-        attribute_bytes=ATTRIBUTE_BYTES,
     )
 
 
 def _intake(bytes_max: int = 2**20) -> tuple[Intake, Buffers]:
-    buffers = Buffers(bytes_max=bytes_max, attribute_bytes_max=2**20, retention_s=60)
+    buffers = Buffers(bytes_max=bytes_max, retention_s=60)
     return Intake(buffers, lambda: (2, 0)), buffers
 
 
-def _take(intake: Intake, head: FrameHead, body: tuple[bytes, bytes]) -> FrameAnswer:
-    return intake.take(head, pa.py_buffer(body[0]), pa.py_buffer(body[1]))
+def _take(intake: Intake, head: FrameHead, body: bytes) -> FrameAnswer:
+    return intake.take(head, pa.py_buffer(body))
 
 
 def test_a_frame_that_comes_twice_is_kept_once() -> None:
@@ -83,12 +74,10 @@ def test_two_receivers_do_not_share_sequence_numbers() -> None:
     assert buffers.counts("logs").rows == 4
 
 
-@pytest.mark.parametrize("broken", [b"", b"nonsense", _body()[0][:100]])
-@pytest.mark.parametrize("part", [0, 1])
-def test_a_broken_frame_is_answered_and_not_kept(broken: bytes, part: int) -> None:
+@pytest.mark.parametrize("broken", [b"", b"nonsense", _body()[:100]])
+def test_a_broken_frame_is_answered_and_not_kept(broken: bytes) -> None:
     intake, buffers = _intake()
-    body = _body()
-    answer = _take(intake, _head(), (broken, body[1]) if part == 0 else (body[0], broken))
+    answer = _take(intake, _head(), broken)
     assert answer.outcome == "broken"
     assert answer.reason
     assert buffers.counts("logs").rows == 0
@@ -129,9 +118,8 @@ def test_frames_are_answered_in_order_and_heartbeats_are_not(tmp_path: Path) -> 
             heartbeat = {"epoch": "e", "heartbeat": True, "counters": {"requests": 3}}
             stream = pack(heartbeat)
             for sequence in (1, 2):
-                rows, attributes = _body()
-                header = pack(_head(sequence).as_header(), len(rows) + len(attributes))
-                stream += header + rows + attributes
+                body = _body()
+                stream += pack(_head(sequence).as_header(), len(body)) + body
             client.sendall(stream)
             unpacker = Unpacker()
             answers: list[Message] = []

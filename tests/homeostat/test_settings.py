@@ -48,7 +48,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
         ("healing: {actions: {explode: auto}}", "healing.actions.explode"),
         ("healing: {in_flight_max: -1}", "in_flight_max must be above 0, got -1"),
         ("cluster: {kind: socket}", "expected the path of the socket"),
-        ("cluster: {kind: kubernetes}", "input should be 'none' or 'socket'"),
+        ("cluster: {kind: mesos}", "input should be 'none', 'socket' or 'kubernetes'"),
         ("- a\n- b", "expected sections, got list"),
         ("a: [", "is not YAML"),
         ("nothing: 1", "nothing: there is no such key"),

@@ -31,7 +31,7 @@ def test_json_that_is_no_such_value_is_refused() -> None:
 
 
 def test_a_frames_head_survives_its_header() -> None:
-    head = FrameHead(epoch="e", sequence=7, signal="traces", rows=3, attribute_bytes=5)
+    head = FrameHead(epoch="e", sequence=7, signal="traces", rows=3)
     assert FrameHead.from_header(head.as_header()) == head
     answer = FrameAnswer(epoch="e", sequence=7, outcome="full", reason="why")
     assert FrameAnswer.from_header(answer.as_header()) == answer
@@ -39,9 +39,7 @@ def test_a_frames_head_survives_its_header() -> None:
 
 @pytest.mark.parametrize("broken", [{"signal": "profiles"}, {"sequence": None}])
 def test_a_header_that_is_no_frames_head_is_refused(broken: dict[str, object]) -> None:
-    header = FrameHead(
-        epoch="e", sequence=7, signal="traces", rows=3, attribute_bytes=5
-    ).as_header()
+    header = FrameHead(epoch="e", sequence=7, signal="traces", rows=3).as_header()
     if None in broken.values():
         header.pop(next(iter(broken)))
     else:

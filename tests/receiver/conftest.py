@@ -25,7 +25,12 @@ def start(brain: Brain) -> Iterator[Start]:
 
     def start(*, wait: bool = True, **changes: Any) -> House:
         settings = ReceiverSettings(
-            **{"brain_socket": str(brain.path), "grpc_listen": "127.0.0.1:0", **changes}
+            **{
+                "brain_socket": str(brain.path),
+                "grpc_listen": "127.0.0.1:0",
+                "http_listen": "127.0.0.1:0",
+                **changes,
+            }
         )
         houses.append(House(settings, wait=wait))
         return houses[-1]

@@ -10,17 +10,29 @@ import pytest
 from fastapi import FastAPI
 
 from knowledge.cluster import Restart, RollBackRelease, Scale
+from knowledge.diagnosis import Diagnosis
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Issue
 from knowledge.plans import Expectation, Fact, RecoveryPlan, Refused, Verdict
 from knowledge.schemas import SERVICES
-from knowledge.snapshot import StatusSnapshot, Treatment
+from knowledge.snapshot import StatusSnapshot, TraceRecord, Treatment
 from knowledge.windows import Freshness, WindowTables
 from status.app import create_app
 from status.views import describe, view
 
 KEY = WorkloadKey(namespace="shop", kind="Deployment", name="back", uid="u")
 FRONT = ServiceKey(namespace="shop", name="front")
+
+
+TRACE = "0123456789abcdef" * 2
+
+
+def _app(snapshot: StatusSnapshot) -> FastAPI:
+    async def find_trace(trace_id: str) -> TraceRecord:
+        spans = ({"item": {"name": "GET /"}},) if trace_id == TRACE else ()
+        return TraceRecord(trace_id=trace_id, spans=spans, logs=(), is_whole=True)
+
+    return create_app(lambda: snapshot, _no_answer, find_trace=find_trace, version="0")
 
 
 def _services() -> pl.DataFrame:
@@ -128,8 +140,12 @@ def _get(app: FastAPI, path: str) -> tuple[int, bytes]:
     return int(sent[0]["status"]), body
 
 
+async def _no_answer(onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]) -> Diagnosis:
+    raise AssertionError(f"nobody asked for {onset_unix_ns} without {leave_out}")
+
+
 def test_status_has_the_promised_shape(snapshot: StatusSnapshot) -> None:
-    code, body = _get(create_app(lambda: snapshot, version="0"), "/status")
+    code, body = _get(_app(snapshot), "/status")
     status = json.loads(body)
     assert code == 200
     assert status["freshness"] == {"traces": {"age_s": None, "rows": 0}}
@@ -167,15 +183,33 @@ def test_an_untreated_issue_has_no_plan_and_no_verdict(snapshot: StatusSnapshot)
 
 def test_ready_says_why_it_is_not(snapshot: StatusSnapshot) -> None:
     halted = replace(snapshot, halted="ValueError: a bug")
-    assert _get(create_app(lambda: snapshot, version="0"), "/readyz") == (200, b"ok\n")
-    app = create_app(lambda: halted, version="0")
+    assert _get(_app(snapshot), "/readyz") == (200, b"ok\n")
+    app = _app(halted)
     assert _get(app, "/readyz") == (503, b"halted: ValueError: a bug\n")
     assert _get(app, "/livez") == (200, b"ok\n")
     assert json.loads(_get(app, "/status")[1])["halted"] == "ValueError: a bug"
 
 
+def test_a_trace_is_told_as_its_senders_wrote_it(snapshot: StatusSnapshot) -> None:
+    code, body = _get(_app(snapshot), f"/api/v1/traces/{TRACE}")
+    assert code == 200
+    assert json.loads(body) == {
+        "trace_id": TRACE,
+        "spans": [{"item": {"name": "GET /"}}],
+        "logs": [],
+        "is_whole": True,
+    }
+
+
+@pytest.mark.parametrize(("trace_id", "code"), [("f" * 32, 404), ("f" * 31, 422), ("x" * 32, 422)])
+def test_a_trace_that_is_not_held_or_no_id_is_said_so(
+    snapshot: StatusSnapshot, trace_id: str, code: int
+) -> None:
+    assert _get(_app(snapshot), f"/api/v1/traces/{trace_id}")[0] == code
+
+
 def test_the_interface_describes_itself(snapshot: StatusSnapshot) -> None:
-    code, body = _get(create_app(lambda: snapshot, version="0"), "/openapi.json")
+    code, body = _get(_app(snapshot), "/openapi.json")
     assert code == 200
     assert {"/status", "/livez", "/readyz"} <= set(json.loads(body)["paths"])
 

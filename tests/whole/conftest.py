@@ -25,12 +25,13 @@ class Service:
     def __init__(self, directory: Path, **sections: Any) -> None:
         self.directory = directory
         self.otlp = free_address()
+        self.otlp_http = free_address()
         self.web = free_address()
         self.start_unix_ns = time.time_ns() // 10**10 * 10**10
         self.now_unix_ns = self.start_unix_ns
         settings = {
             "state_dir": str(directory),
-            "receiver": {"grpc": {"listen": self.otlp}},
+            "receiver": {"grpc": {"listen": self.otlp}, "http": {"listen": self.otlp_http}},
             "status": {"listen": self.web},
             "clock": {"kind": "driven", "start_unix_ns": self.start_unix_ns},
             "knowledge": {"journal": str(directory / "journal.db")},

@@ -56,8 +56,8 @@ def test_a_masked_action_is_never_taken(seed: int, allowed: frozenset[int]) -> N
 
 
 def test_in_shadow_the_fallback_acts_and_the_wish_is_told() -> None:
-    situation = (0,)
-    table = {((0,), action): (float(action), 100) for action in range(4)}
+    situation: tuple[int, ...] = (0,)
+    table = {(situation, action): (float(action), 100) for action in range(4)}
     agent = QAgent(QSettings())
     _, decision = agent.step(
         QState(table=table),

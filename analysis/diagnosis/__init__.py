@@ -1,0 +1,1 @@
+"""Who is the cause of what began at a given time: rows in, ranked suspects out. Pure."""

@@ -1,0 +1,99 @@
+"""Rows of one signal and some time, as they were buffered, and how they are read.
+
+A slice is cheap: it names batches that may reach beyond its time. What is read is copied, so a
+reader names its columns; all batches are converted together, since each conversion costs as much as
+some thousand rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from knowledge.schemas import EVENT_TIME, ROWS, Signal
+
+_SHARES: Final = 1024
+_FIBONACCI: Final = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT: Final = np.uint64(54)
+_TRACE_ID_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """Rows that came together, and the earliest and the latest event time among them."""
+
+    rows: pa.Table
+    oldest_unix_ns: int
+    newest_unix_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySlice:
+    """Rows of one signal with event time in [start, end), within batches that may reach beyond."""
+
+    signal: Signal
+    start_unix_ns: int
+    end_unix_ns: int
+    batches: tuple[Batch, ...]
+
+    def since(self, start_unix_ns: int) -> Self:
+        """Return the part of the slice that begins at `start_unix_ns`."""
+        batches = tuple(batch for batch in self.batches if batch.newest_unix_ns >= start_unix_ns)
+        return replace(self, start_unix_ns=start_unix_ns, batches=batches)
+
+    def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return exactly the rows of the slice; of the columns those named, else all."""
+        time = EVENT_TIME[self.signal]
+        names = list(columns or ROWS[self.signal].names)
+        read = names if time in names else [*names, time]
+        return self._exactly([batch.rows.select(read) for batch in self.batches]).select(names)
+
+    def traces(self, span_count_max: int) -> tuple[pl.DataFrame, float]:
+        """Return the spans of whole traces, and how many traces each of them stands for.
+
+        Up to `span_count_max` spans that is all of them. Of more it is about as many: the traces
+        whose id falls into a share, so each slice draws the same traces.
+        """
+        count = sum(batch.rows.num_rows for batch in self.batches)
+        shares = max(1, min(_SHARES, _SHARES * span_count_max // max(1, count)))
+        if shares == _SHARES:
+            return self.frame(), 1.0
+        drawn = [_drawn(rows, shares) for b in self.batches for rows in b.rows.to_batches()]
+        return self._exactly([pa.table(rows) for rows in drawn]), _SHARES / shares
+
+    def _exactly(self, tables: list[pa.Table]) -> pl.DataFrame:
+        """Return the rows of all tables whose time is that of the slice."""
+        empty = ROWS[self.signal].empty_table()
+        rows = pa.concat_tables(tables or [empty]).unify_dictionaries()
+        frame = pl.from_arrow(rows)
+        assert isinstance(frame, pl.DataFrame)
+        if self._holds_all():
+            return frame
+        time = pl.col(EVENT_TIME[self.signal])
+        return frame.filter(time >= self.start_unix_ns, time < self.end_unix_ns)
+
+    def _holds_all(self) -> bool:
+        return all(
+            self.start_unix_ns <= batch.oldest_unix_ns and batch.newest_unix_ns < self.end_unix_ns
+            for batch in self.batches
+        )
+
+
+def _drawn(rows: pa.RecordBatch, shares: int) -> pa.RecordBatch:
+    """Return the rows of the traces that fall into the first `shares` of all shares.
+
+    By Fibonacci hashing (Knuth, The Art of Computer Programming, 6.4) of the id's second half: that
+    is the random one also where the first is a time.
+    """
+    ids = rows["trace_id"]
+    _, offsets, data = ids.buffers()
+    places = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    first, last = int(places[0]), int(places[-1])
+    assert last - first == _TRACE_ID_BYTES * len(ids), "receivers let no other ids pass"
+    halves: NDArray[np.uint64] = np.frombuffer(data, "<u8", count=2 * len(ids), offset=first)
+    share = halves[1::2] * _FIBONACCI >> _SHIFT
+    return rows.take(pa.array(np.flatnonzero(share < shares)))

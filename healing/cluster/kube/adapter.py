@@ -1,0 +1,171 @@
+"""The cluster port on a Kubernetes API server: copies of its objects in, guarded patches out."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from healing.cluster.kube import releases, workloads
+from healing.cluster.kube.api import Api, ApiSettingsError
+from healing.cluster.kube.facts import Facts, report_of
+from healing.cluster.kube.mutator import Mutator
+from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
+from healing.cluster.kube.owners import Others
+from healing.cluster.kube.reflector import Reflector, decoder
+from healing.cluster.kube.settings import KubernetesSettings
+from healing.cluster.kube.usage import Usage
+from knowledge.cluster import (
+    ClusterReport,
+    ClusterUnavailableError,
+    WriteIntent,
+    WriteOutcome,
+)
+
+SYNC_S: Final = 5.0
+"""How long a report waits for the first lists, before it says that the cluster is silent."""
+POLL_S: Final = 0.02
+WORKLOADS: Final = {
+    "Deployment": "/apis/apps/v1/deployments",
+    "StatefulSet": "/apis/apps/v1/statefulsets",
+    "DaemonSet": "/apis/apps/v1/daemonsets",
+}
+SCALED_OBJECTS: Final = "/apis/keda.sh/v1alpha1/scaledobjects"
+CANARIES: Final = "/apis/flagger.app/v1beta1/canaries"
+AUTOSCALERS: Final = "/apis/autoscaling/v2/horizontalpodautoscalers"
+
+
+class KubernetesCluster:
+    """An adapter of `knowledge.cluster.Cluster`; connects when it is first asked."""
+
+    def __init__(
+        self,
+        settings: KubernetesSettings,
+        *,
+        now_unix_ns: Callable[[], int],
+        rng: Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._now_unix_ns = now_unix_ns
+        self._rng = rng or Random()  # noqa: S311 - jitter, no secret
+        self._api: Api | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._caches: dict[str, Reflector[Any]] = {}
+        self._usage: Usage | None = None
+        self._mutator: Mutator | None = None
+        self._beginning = asyncio.Lock()
+
+    async def report(self) -> ClusterReport:
+        """Return the present facts; as old as the oldest of the copies that they stand on.
+
+        Raises:
+            ClusterUnavailableError: some of the facts were never seen, or credentials are missing.
+        """
+        await self._begin()
+        await self._synced()
+        age_s = max(cache.age_s() or 0.0 for cache in self._caches.values())
+        observed = self._now_unix_ns() - int(age_s * 1e9)
+        return report_of(self._facts(), observed_unix_ns=observed)
+
+    async def write(self, intent: WriteIntent) -> WriteOutcome:
+        """Write to the API server, once.
+
+        Raises:
+            ClusterUnavailableError: it does not answer, and nothing was sent.
+        """
+        await self._begin()
+        assert self._mutator is not None  # begun
+        return await self._mutator.write(intent)
+
+    async def close(self) -> None:
+        """End all watches and connections; safe to call twice."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._api is not None:
+            await self._api.close()
+            self._api = None
+
+    async def _begin(self) -> None:
+        async with self._beginning:
+            if self._api is not None:
+                return
+            settings = self._settings
+            try:
+                api = await Api.connect(kubeconfig=settings.kubeconfig, context=settings.context)
+            except ApiSettingsError as error:
+                raise ClusterUnavailableError(str(error)) from error
+            self._api = api
+            self._mutator = Mutator(api, now_unix_ns=self._now_unix_ns, on_written=self._note)
+            self._usage = Usage(api, period_s=settings.usage_s)
+            self._caches = {
+                "namespaces": self._cache("/api/v1/namespaces", decoder(Bare)),
+                "pods": self._cache("/api/v1/pods", decoder(PodObject)),
+                "replicasets": self._cache("/apis/apps/v1/replicasets", releases.boil_down),
+                **{kind: self._cache(p, workloads.boil_down) for kind, p in WORKLOADS.items()},
+                "autoscalers": self._cache(AUTOSCALERS, decoder(ScalerObject)),
+                "scaledobjects": self._cache(SCALED_OBJECTS, decoder(ScalerObject), lacks=True),
+                "canaries": self._cache(CANARIES, decoder(ScalerObject), lacks=True),
+            }
+            runs = (*(cache.run() for cache in self._caches.values()), self._usage.run())
+            self._tasks = [asyncio.create_task(run) for run in runs]
+
+    def _cache(
+        self, path: str, decode: Callable[[msgspec.Raw], Any], *, lacks: bool = False
+    ) -> Reflector[Any]:
+        """Return a copy to be kept; `lacks`: a cluster may do without this API."""
+        assert self._api is not None  # connected first
+        return Reflector(self._api, path, decode, rng=self._rng, is_optional=lacks)
+
+    async def _synced(self) -> None:
+        """Wait for the first lists.
+
+        Raises:
+            ClusterUnavailableError: they did not come.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SYNC_S):
+                while any(cache.age_s() is None for cache in self._caches.values()):
+                    self._check()
+                    await asyncio.sleep(POLL_S)
+        self._check()
+        unseen = [c for c in self._caches.values() if c.age_s() is None]
+        if unseen:
+            raise ClusterUnavailableError("; ".join(str(c.error) for c in unseen[:3]))
+
+    def _check(self) -> None:
+        """A copy that ended did so by a bug of ours: that must be seen."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    def _facts(self) -> Facts:
+        kept: Mapping[str, Reflector[Any]] = self._caches
+        assert self._usage is not None  # begun
+        return Facts(
+            namespaces=kept["namespaces"].objects,
+            workloads={
+                (kind, uid): deployed
+                for kind in WORKLOADS
+                for uid, deployed in kept[kind].objects.items()
+            },
+            replica_sets=kept["replicasets"].objects,
+            pods=kept["pods"].objects,
+            others=Others(
+                autoscalers=tuple(kept["autoscalers"].objects.values()),
+                scaled_objects=tuple(kept["scaledobjects"].objects.values()),
+                canaries=tuple(kept["canaries"].objects.values()),
+            ),
+            usage=self._usage.latest(),
+            probes={},
+            own_namespace=self._settings.own_namespace,
+            replicas_max=self._settings.replicas_max,
+        )
+
+    def _note(self, body: bytes) -> None:
+        self._caches["Deployment"].note(workloads.boil_down(body))

@@ -1,0 +1,144 @@
+"""From the copies of the API's objects to the report that planning reads. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from healing.cluster.kube.names import ENABLED, HEAL, MIRROR, REPLICAS_MAX
+from healing.cluster.kube.objects import Bare, Container, PodMetrics, PodObject
+from healing.cluster.kube.owners import Others, steering_of
+from healing.cluster.kube.quantity import parse_quantity
+from healing.cluster.kube.releases import RolledOut, revisions_of, unix_ns
+from healing.cluster.kube.workloads import Deployed
+from knowledge.cluster import ClusterReport, Pod, Probe, Workload
+from knowledge.identity import WorkloadKey
+
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All objects that a report is made of, by uid; workloads by (kind, uid)."""
+
+    namespaces: Mapping[str, Bare]
+    workloads: Mapping[tuple[str, str], Deployed]
+    replica_sets: Mapping[str, RolledOut]
+    pods: Mapping[str, PodObject]
+    others: Others
+    usage: Mapping[tuple[str, str], PodMetrics]
+    probes: Mapping[str, Probe]
+    own_namespace: str | None
+    replicas_max: int
+
+
+def report_of(facts: Facts, *, observed_unix_ns: int) -> ClusterReport:
+    """Return what is known of the cluster. Pods that no workload of ours owns are left out."""
+    enabled = {
+        namespace.metadata.name
+        for namespace in facts.namespaces.values()
+        if namespace.metadata.labels.get(HEAL) == ENABLED
+    }
+    sets: dict[str, list[RolledOut]] = {}
+    for rolled in facts.replica_sets.values():
+        owner = rolled.metadata.controller()
+        if owner is not None and owner.kind == "Deployment":
+            sets.setdefault(owner.uid, []).append(rolled)
+    workloads = {
+        uid: _workload(deployed, kind, sets.get(uid, ()), enabled, facts)
+        for (kind, uid), deployed in facts.workloads.items()
+    }
+    pods = (_pod(pod, workloads, facts) for pod in facts.pods.values())
+    return ClusterReport(
+        observed_unix_ns=observed_unix_ns,
+        workloads=tuple(sorted(workloads.values(), key=lambda w: w.key)),
+        pods=tuple(pod for pod in pods if pod is not None),
+    )
+
+
+def _workload(
+    deployed: Deployed, kind: str, sets: Iterable[RolledOut], enabled: set[str], facts: Facts
+) -> Workload:
+    meta = deployed.metadata
+    steering = steering_of(deployed, kind, facts.others, own_namespace=facts.own_namespace)
+    wished = meta.annotations.get(REPLICAS_MAX, "")
+    return Workload(
+        key=WorkloadKey(namespace=meta.namespace, kind=kind, name=meta.name, uid=meta.uid),
+        resource_version=deployed.token(),
+        replicas=deployed.replicas,
+        ready_replicas=deployed.ready_replicas(),
+        strategy=_strategy(deployed.strategy),
+        revisions=revisions_of(sets),
+        revision=deployed.release,
+        is_rolling=deployed.is_rolling(),
+        is_opted_in=meta.namespace in enabled and meta.annotations.get(HEAL) == ENABLED,
+        steered_by=steering.steered_by,
+        replicas_max=int(wished) if wished.isdigit() else facts.replicas_max,
+        last_action_id=deployed.last_action_id(),
+        scaled_by=steering.scaled_by,
+        released_by=steering.released_by,
+        untouchable=steering.untouchable,
+    )
+
+
+def _strategy(name: str) -> Literal["RollingUpdate", "Recreate", "OnDelete"]:
+    """What we do not know we do not trust to keep pods up."""
+    match name:
+        case "RollingUpdate" | "OnDelete":
+            return name
+        case _:
+            return "Recreate"
+
+
+def _pod(pod: PodObject, workloads: Mapping[str, Workload], facts: Facts) -> Pod | None:
+    """One pod of a workload that is reported, by owner uids; None for any other.
+
+    Pods on their way out and pods that have ended serve nobody.
+    """
+    meta = pod.metadata
+    owner = meta.controller()
+    if (
+        owner is None
+        or MIRROR in meta.annotations
+        or meta.deletion_timestamp is not None
+        or pod.status.phase in _ENDED
+    ):
+        return None
+    rolled = facts.replica_sets.get(owner.uid)
+    above = rolled.metadata.controller() if rolled is not None else owner
+    workload = workloads.get(above.uid) if above is not None else None
+    if workload is None:
+        return None
+    states = pod.status.container_statuses
+    usage = facts.usage.get((meta.namespace, meta.name))
+    started = [s.state.running.started_at for s in states if s.state.running]
+    born = [unix_ns(at) for at in (*started, pod.status.start_time, meta.creation_timestamp) if at]
+    return Pod(
+        name=meta.name,
+        uid=meta.uid,
+        workload=workload.key,
+        revision=rolled.release if rolled is not None else workload.revision,
+        ready=any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions),
+        restart_count=sum(state.restart_count for state in states),
+        oom_killed=any(
+            s.last_state.terminated is not None and s.last_state.terminated.reason == "OOMKilled"
+            for s in states
+        ),
+        started_unix_ns=born[0] if born else 0,
+        cpu_ratio=_used(pod.spec.containers, usage, "cpu"),
+        memory_ratio=_used(pod.spec.containers, usage, "memory"),
+        probe=facts.probes.get(meta.uid, "unknown"),
+    )
+
+
+def _used(containers: Iterable[Container], usage: PodMetrics | None, resource: str) -> float | None:
+    """The usage of the container that is nearest to its limit, as a share of that."""
+    if usage is None:
+        return None
+    used = {container.name: container.usage.get(resource, "") for container in usage.containers}
+    ratios = []
+    for container in containers:
+        limit = parse_quantity(container.resources.limits.get(resource, ""))
+        now = parse_quantity(used.get(container.name, ""))
+        if limit and now is not None:
+            ratios.append(now / limit)
+    return max(ratios, default=None)

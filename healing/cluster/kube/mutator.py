@@ -1,0 +1,218 @@
+"""The one place that changes a cluster: look, compare, dry run, write once, read back.
+
+What became of a write is told by HTTP status and by the object, never by whether an answer could be
+decoded. A write whose answer did not come is looked up by the id that it carries.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import msgspec
+
+from healing.cluster.kube.api import UNREACHABLE, Answer, Api
+from healing.cluster.kube.names import ACTION
+from healing.cluster.kube.patches import Touch, is_set, patch_of, strayed, touch_of
+from healing.cluster.kube.releases import release_number
+from healing.cluster.kube.workloads import boil_down
+from knowledge.cluster import (
+    Change,
+    ClusterUnavailableError,
+    RollBackRelease,
+    Scale,
+    WriteIntent,
+    WriteOutcome,
+)
+from knowledge.identity import WorkloadKey
+
+Status = Literal["applied", "conflict", "failed", "unknown"]
+NOT_FOUND: Final = 404
+CONFLICT: Final = 409
+INVALID: Final = 422
+SERVER_ERROR: Final = 500
+LOOKS_MAX: Final = 5
+"""The controller writes a workload's status between our look and our patch, which fails the patch's
+own test and surely changes nothing: then it is looked at and compared anew."""
+OVERTAKEN: Final = "it was changed at the moment of the write"
+
+OnWritten = Callable[[bytes], None]
+"""Takes the object of a successful write, so that we read what we wrote."""
+
+
+class Mutator:
+    """Writes intents to Deployments."""
+
+    def __init__(self, api: Api, *, now_unix_ns: Callable[[], int], on_written: OnWritten) -> None:
+        self._api = api
+        self._now_unix_ns = now_unix_ns
+        self._on_written = on_written
+
+    async def write(self, intent: WriteIntent) -> WriteOutcome:
+        """Try an intent once; whatever happens is an outcome.
+
+        Raises:
+            ClusterUnavailableError: the API server could not even be looked at; nothing was sent.
+        """
+        for _ in range(LOOKS_MAX):
+            status, reason = await self._write(intent)
+            if reason != OVERTAKEN:
+                break
+        return WriteOutcome(
+            intent_id=intent.id,
+            status=status,
+            reason=reason,
+            finished_unix_ns=self._now_unix_ns(),
+        )
+
+    async def _write(self, intent: WriteIntent) -> tuple[Status, str]:
+        target = intent.change.target
+        if target.kind != "Deployment":
+            return "failed", f"{target}: only Deployments are written to"
+        path = path_of(target)
+        answer = await self._look(path)
+        if answer.status == NOT_FOUND:
+            return "failed", f"{target} not found"
+        if not answer.ok:
+            return "failed", f"{target} could not be read: {answer.message()}"
+        deployed, live = boil_down(answer.body), answer.json()
+        if deployed.last_action_id() == intent.id:
+            return "applied", "was applied before"
+        moved = _moved(intent, live, deployed.token(), deployed.release)
+        if moved is not None:
+            return "conflict", moved
+        release = None
+        if isinstance(intent.change, RollBackRelease):
+            release = await self._release(intent.change, live)
+            if release is None:
+                return "failed", f"no revision {intent.change.revision} in the history"
+        touch = touch_of(intent.change, live, release, intent.created_unix_ns)
+        operations = patch_of(intent, touch, live)
+        refusal = await self._dry_run(path, operations, touch, live)
+        if refusal is not None:
+            return refusal
+        return await self._commit(path, operations, touch, intent, live)
+
+    async def _look(self, path: str) -> Answer:
+        try:
+            return await self._api.get(path)
+        except UNREACHABLE as error:
+            raise ClusterUnavailableError(f"{path}: {error!r}") from error
+
+    async def _dry_run(
+        self, path: str, operations: list[dict[str, Any]], touch: Touch, live: dict[str, Any]
+    ) -> tuple[Status, str] | None:
+        """Let the server say what would come of it: all its admission, and nothing beside."""
+        try:
+            answer = await self._api.patch(path, operations, is_dry_run=True)
+        except UNREACHABLE as error:
+            return "failed", f"dry run: {error!r}"  # a dry run has no effect: nothing happened
+        if not answer.ok:
+            return await self._refusal(path, answer, live, "dry run: ")
+        allowed = (touch.path, ("metadata", "annotations", ACTION))
+        stray = strayed(live, answer.json(), allowed)
+        if stray:
+            return "failed", f"dry run: {', '.join(stray[:5])} would change as well"
+        return None
+
+    async def _commit(
+        self,
+        path: str,
+        operations: list[dict[str, Any]],
+        touch: Touch,
+        intent: WriteIntent,
+        live: dict[str, Any],
+    ) -> tuple[Status, str]:
+        try:
+            answer = await self._api.patch(path, operations, is_dry_run=False)
+        except UNREACHABLE as error:
+            return await self._look_up(path, intent, repr(error))
+        if answer.status >= SERVER_ERROR:
+            return await self._look_up(path, intent, answer.message())
+        if not answer.ok:
+            return await self._refusal(path, answer, live, "")
+        try:
+            self._on_written(answer.body)
+        except msgspec.DecodeError as error:  # done, whatever the answer looks like
+            return await self._look_up(path, intent, str(error))
+        return await self._read_back(path, touch)
+
+    async def _read_back(self, path: str, touch: Touch) -> tuple[Status, str]:
+        try:
+            answer = await self._api.get(path)
+        except UNREACHABLE as error:
+            return "applied", f"written, not read back: {error!r}"
+        if answer.ok and is_set(touch, answer.json()):
+            return "applied", ""
+        return "applied", "written, and changed by somebody else since"
+
+    async def _look_up(self, path: str, intent: WriteIntent, why: str) -> tuple[Status, str]:
+        """The answer was lost; the object knows. If it does not (yet), nobody does."""
+        try:
+            answer = await self._api.get(path)
+        except UNREACHABLE:
+            return "unknown", why
+        if answer.ok and boil_down(answer.body).last_action_id() == intent.id:
+            self._on_written(answer.body)
+            return "applied", f"found in the cluster after: {why}"
+        return "unknown", why
+
+    async def _refusal(
+        self, path: str, answer: Answer, live: dict[str, Any], where: str
+    ) -> tuple[Status, str]:
+        """Why the server said no. A failed test comes as 422, like any other invalid patch."""
+        if answer.status == CONFLICT:
+            return "conflict", OVERTAKEN
+        if answer.status == INVALID:
+            now = await self._look(path)
+            then = live["metadata"]["resourceVersion"]
+            if now.ok and then != now.json()["metadata"]["resourceVersion"]:
+                return "conflict", OVERTAKEN
+        return "failed", where + answer.message()
+
+    async def _release(self, change: RollBackRelease, live: dict[str, Any]) -> Any:
+        """The template of a release: of its latest ReplicaSet, so that restarts are kept."""
+        namespace = change.target.namespace
+        selector = live["spec"]["selector"].get("matchLabels", {})
+        query = {"labelSelector": ",".join(f"{k}={v}" for k, v in selector.items())}
+        try:
+            answer = await self._api.get(
+                f"/apis/apps/v1/namespaces/{namespace}/replicasets", **query
+            )
+        except UNREACHABLE as error:
+            raise ClusterUnavailableError(f"replicasets of {change.target}: {error!r}") from error
+        if not answer.ok:
+            return None
+        found = [
+            item
+            for item in answer.json()["items"]
+            if any(
+                o["uid"] == change.target.uid for o in item["metadata"].get("ownerReferences", ())
+            )
+            and release_number(item["spec"]["template"]) == change.revision
+        ]
+        latest = max(found, key=_rollout, default=None)
+        return latest["spec"]["template"] if latest else None
+
+
+def _rollout(item: dict[str, Any]) -> int:
+    text = item["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", "0")
+    return int(text) if text.isdigit() else 0
+
+
+def path_of(target: WorkloadKey) -> str:
+    """Return where a Deployment is read and written."""
+    return f"/apis/apps/v1/namespaces/{target.namespace}/deployments/{target.name}"
+
+
+def _moved(intent: WriteIntent, live: dict[str, Any], token: str, release: int) -> str | None:
+    """Why the object is not what the intent was made for."""
+    change: Change = intent.change
+    uid = live["metadata"]["uid"]
+    if uid != change.target.uid:
+        return f"uid is {uid}, not {change.target.uid}"
+    if token != intent.resource_version:
+        return f"its state is {token}, not {intent.resource_version}"
+    if isinstance(change, Scale) and live["spec"].get("replicas") != change.replicas_before:
+        return f"replicas are {live['spec'].get('replicas')}, not {change.replicas_before}"
+    if isinstance(change, RollBackRelease) and release != change.revision_before:
+        return f"revision is {release}, not {change.revision_before}"
+    return None

@@ -1,0 +1,90 @@
+"""The least rights that the settings need: reading everywhere, patching where healing is on.
+
+Being able to patch a Deployment is being able to run anything under its service account, so the
+right to write is a Role in each namespace that healing is on for, never a ClusterRole. There is no
+wildcard, no secret, no exec, no delete and no create in it.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from healing.settings import ACTION_KINDS, HealingSettings
+
+NAME: Final = "homeostat"
+READS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
+    ("", ("namespaces", "pods"), ("list", "watch")),
+    ("apps", ("deployments", "replicasets", "statefulsets", "daemonsets"), ("list", "watch")),
+    ("autoscaling", ("horizontalpodautoscalers",), ("list", "watch")),
+    ("keda.sh", ("scaledobjects",), ("list", "watch")),
+    ("flagger.app", ("canaries",), ("list", "watch")),
+    ("metrics.k8s.io", ("pods",), ("list",)),
+)
+WRITES: Final = (("apps", ("deployments",), ("get", "patch")),)
+"""All three actions are patches of the Deployment itself, so that effect and record are one."""
+
+
+def manifests(settings: HealingSettings, *, own_namespace: str) -> tuple[dict[str, Any], ...]:
+    """Return what a cluster's administrator applies, in order."""
+    account = {"kind": "ServiceAccount", "name": NAME, "namespace": own_namespace}
+    reader = f"{NAME}-reader"
+    objects: list[dict[str, Any]] = [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": NAME, "namespace": own_namespace},
+        },
+        _role("ClusterRole", reader, None, READS),
+        _binding("ClusterRole", reader, None, account),
+    ]
+    for namespace in healed_namespaces(settings):
+        healer = f"{NAME}-healer"
+        objects.append(_role("Role", healer, namespace, WRITES))
+        objects.append(_binding("Role", healer, namespace, account))
+    return tuple(objects)
+
+
+def healed_namespaces(settings: HealingSettings) -> tuple[str, ...]:
+    """Return the namespaces where at least one action may be carried out.
+
+    A mode for all namespaces (`healing.mode`) gives no right: rights are for named ones.
+    """
+    return tuple(
+        sorted(
+            name
+            for name in settings.namespaces
+            if any(settings.mode_for(name, kind) == "auto" for kind in ACTION_KINDS)
+        )
+    )
+
+
+def _role(
+    kind: str,
+    name: str,
+    namespace: str | None,
+    rules: Iterable[tuple[str, tuple[str, ...], tuple[str, ...]]],
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind,
+        "metadata": _meta(name, namespace),
+        "rules": [
+            {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+            for group, resources, verbs in rules
+        ],
+    }
+
+
+def _binding(
+    kind: str, name: str, namespace: str | None, account: dict[str, str]
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": f"{kind}Binding",
+        "metadata": _meta(name, namespace),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+        "subjects": [account],
+    }
+
+
+def _meta(name: str, namespace: str | None) -> dict[str, str]:
+    return {"name": name, **({"namespace": namespace} if namespace else {})}

@@ -1,0 +1,78 @@
+"""Commands about a cluster: `homeostat rbac`, `doctor` and `unwind`."""
+
+import asyncio
+import sys
+import time
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from healing.cluster.kube.adapter import KubernetesCluster
+from healing.cluster.kube.api import Api, ApiSettingsError
+from healing.cluster.kube.rbac import manifests
+from healing.cluster.kube.unwind import InForce, in_force, unwind
+from healing.doctor import Finding, examine
+from homeostat.settings import Settings
+from knowledge.cluster import ClusterUnavailableError, WriteOutcome
+
+EXIT_FAILED = 1
+
+
+def print_rbac(settings: Settings) -> int:
+    """Print the least rights that these settings need, as YAML to be applied."""
+    namespace = settings.cluster.own_namespace or "homeostat"
+    sys.stdout.write(
+        yaml.safe_dump_all(manifests(settings.healing, own_namespace=namespace), sort_keys=False)
+    )
+    return 0
+
+
+def examine_cluster(settings: Settings) -> int:
+    """Print what could be done to each workload, and why not."""
+    try:
+        findings = asyncio.run(_examined(settings))
+    except ClusterUnavailableError as error:
+        sys.stderr.write(f"the cluster does not answer: {error}\n")
+        return EXIT_FAILED
+    table = Table("workload", "action", "could be done", "why not")
+    for finding in findings:
+        could = "yes" if finding.reason is None else "no"
+        table.add_row(str(finding.workload.key), finding.kind, could, finding.reason or "")
+    Console().print(table)
+    return 0
+
+
+def unwind_cluster(settings: Settings) -> int:
+    """Take back what is in force; 0 only if all of it was."""
+    try:
+        held, outcomes = asyncio.run(_unwound(settings))
+    except (ClusterUnavailableError, ApiSettingsError) as error:
+        sys.stderr.write(f"the cluster does not answer: {error}\n")
+        return EXIT_FAILED
+    told = {outcome.intent_id: outcome for outcome in outcomes}
+    for each in held:
+        outcome = told.get(each.undo.id) if each.undo else None
+        came = f": {outcome.status} {outcome.reason}".rstrip() if outcome else ""
+        sys.stdout.write(f"{each.workload}: {each.text}{came}\n")
+    if not held:
+        sys.stdout.write("nothing is in force\n")
+    return 0 if all(outcome.status == "applied" for outcome in outcomes) else EXIT_FAILED
+
+
+async def _examined(settings: Settings) -> tuple[Finding, ...]:
+    cluster = KubernetesCluster(settings.cluster.for_kubernetes(), now_unix_ns=time.time_ns)
+    try:
+        return examine(await cluster.report(), settings.healing)
+    finally:
+        await cluster.close()
+
+
+async def _unwound(settings: Settings) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
+    section = settings.cluster
+    api = await Api.connect(kubeconfig=section.kubeconfig, context=section.context)
+    try:
+        held = await in_force(api, now_unix_ns=time.time_ns())
+        return held, await unwind(api, held, now_unix_ns=time.time_ns)
+    finally:
+        await api.close()

@@ -1,0 +1,60 @@
+"""Requests on their way to the decoder, taken out many at once.
+
+The one thread that decodes is woken when the first request comes and when enough have: waking it
+for each would hand the interpreter to and fro, which costs a small request more than its decoding.
+"""
+
+import threading
+from typing import Final, Generic, Protocol, TypeVar
+
+
+class Weighed(Protocol):
+    """Whatever has a body whose bytes count."""
+
+    @property
+    def body(self) -> bytes:
+        """Return the bytes."""
+
+
+One = TypeVar("One", bound=Weighed)
+
+
+class Gathering(Generic[One]):
+    """A queue with one taker; its bound is the gate before it."""
+
+    def __init__(self, *, wait_s: float, enough_bytes: int) -> None:
+        """Gather for `wait_s` from the first request on, or until `enough_bytes` are there."""
+        self._wait_s: Final = wait_s
+        self._enough_bytes: Final = enough_bytes
+        self._lock = threading.Lock()
+        self._some = threading.Condition(self._lock)
+        self._enough = threading.Condition(self._lock)
+        self._waiting: list[One] = []
+        self._bytes = 0
+        self._closed = False
+
+    def put(self, one: One) -> None:
+        """Add a request."""
+        with self._lock:
+            self._waiting.append(one)
+            self._bytes += len(one.body)
+            if len(self._waiting) == 1:
+                self._some.notify()
+            if self._bytes >= self._enough_bytes:
+                self._enough.notify()
+
+    def close(self) -> None:
+        """Let the taker have what is there, and then no more."""
+        with self._lock:
+            self._closed = True
+            self._some.notify()
+            self._enough.notify()
+
+    def take(self) -> list[One]:
+        """Wait for requests and return them; none when it is closed and empty."""
+        with self._lock:
+            self._some.wait_for(lambda: self._waiting or self._closed)
+            if not self._closed and self._bytes < self._enough_bytes:
+                self._enough.wait(self._wait_s)
+            taken, self._waiting, self._bytes = self._waiting, [], 0
+            return taken

@@ -1,0 +1,240 @@
+"""OTLP/HTTP: one event loop in a thread of its own, which the pipeline's threads answer into.
+
+The loop only moves bytes. What takes longer (inflating, JSON) is done by one worker thread, and
+decoding by the pipeline.
+"""
+
+import asyncio
+import contextlib
+import email.utils
+import errno
+import random
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from knowledge.schemas import Signal
+from receiver.admission import Gate
+from receiver.counters import Counters
+from receiver.grpc_server import ListenError
+from receiver.http_connection import Connection
+from receiver.http_limits import judge
+from receiver.http_route import Export, Mistake
+from receiver.inflate import TooLargeError, inflate
+from receiver.pipeline import Outcome, Pipeline, not_in_time
+from receiver.refusal import Refusal
+from receiver.settings import ReceiverSettings
+
+_SWEEP_S: Final = 0.5
+_INLINE_BYTES: Final = 4096
+"""Compressed bodies up to this size are inflated in the loop: at most some 4 MB, 8 ms."""
+
+
+class HttpServer:
+    """The HTTP server of one receiver."""
+
+    def __init__(self, settings: ReceiverSettings, pipeline: Pipeline, counters: Counters) -> None:
+        """Bind; nothing is served before `start`.
+
+        Raises:
+            ListenError: the address is taken or not ours.
+        """
+        self._settings = settings
+        self._pipeline = pipeline
+        self._counters = counters
+        self._incoming = Gate(
+            bytes_max=settings.inflight_bytes_max,
+            requests_max=settings.http_connections_max,
+            monotonic_s=time.monotonic,
+        )
+        self._socket = _bound(settings.http_listen)
+        host = settings.http_listen.rpartition(":")[0]
+        self.address: Final = f"{host}:{self._socket.getsockname()[1]}"
+        self._connections: dict[Connection, float] = {}
+        self._settled: deque[tuple[Connection, Outcome]] = deque()
+        self._woken = False
+        self._date = b""
+        self._draining = False
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="inflate")
+        self._loop = asyncio.new_event_loop()
+        self._stopped = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Serve."""
+        self._thread.start()
+
+    def stop(self, deadline_s: float) -> None:
+        """Take no new request, let those in flight finish, cut what is left at the deadline."""
+        if not self._thread.is_alive():
+            self._socket.close()
+            self._loop.close()
+            return
+        asyncio.run_coroutine_threadsafe(self._drain(deadline_s), self._loop).result()
+        self._thread.join()
+        self._worker.shutdown()
+
+    # what a connection needs: http_host.Host
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """Origins of web pages that may send."""
+        return self._settings.http_cors_origins
+
+    @property
+    def body_bytes_max(self) -> int:
+        """Largest body, also when inflated."""
+        return self._settings.max_message_bytes
+
+    def opened(self, connection: Connection) -> bool:
+        """Take note of a connection; False: there are too many."""
+        if len(self._connections) >= self._settings.http_connections_max or self._draining:
+            self.count("connections")
+            return False
+        age_s = self._settings.connection_age_max_s
+        self._connections[connection] = connection.opened_s + age_s * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+        return True
+
+    def closed(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.pop(connection, None)
+
+    def admit(self, headers: Mapping[bytes, bytes], transport: Any) -> str | Mistake:  # noqa: ARG002 - for authentication
+        """Return who sends, or why it may not."""
+        return _client_of(transport)
+
+    def reserve(self, size_bytes: int, client: str) -> Refusal | None:
+        """Set memory aside for a body that is on its way."""
+        return self._incoming.enter(size_bytes, client)
+
+    def release(self, size_bytes: int, client: str) -> None:
+        """Return memory that was set aside."""
+        self._incoming.leave(size_bytes, client)
+
+    def count(self, reason: str) -> None:
+        """Count a refusal that was decided before the pipeline."""
+        self._counters.add(f"refused_{reason}")
+
+    def date(self) -> bytes:
+        """Return the time as HTTP writes it."""
+        return self._date
+
+    def export(self, connection: Connection, what: Export, body: bytes, client: str) -> None:
+        """Work on a request; the connection is told in the loop once it is done."""
+        if what.encoding == "protobuf" and what.coding == "identity":
+            self._submit(connection, what.signal, body, client)
+        elif what.encoding == "protobuf" and len(body) <= _INLINE_BYTES:
+            self._prepare(connection, what, body, client)
+        else:
+            self._worker.submit(self._prepare, connection, what, body, client)
+
+    # by any thread
+
+    def _prepare(self, connection: Connection, what: Export, body: bytes, client: str) -> None:
+        """Make the protobuf of a request that is compressed or JSON, and hand it on."""
+        try:
+            if what.coding != "identity":
+                body = inflate(body, what.coding, self.body_bytes_max)
+            if what.encoding == "json":
+                from receiver.otlp_json import to_protobuf  # noqa: PLC0415 - rarely needed, dear
+
+                body = to_protobuf(what.signal, body)
+        except TooLargeError as error:
+            message = f"{error} (receiver.max_message_bytes)"
+            self._settle(connection, Refusal(reason="too_large", message=message))
+        except ValueError as error:
+            self._settle(connection, Refusal(reason="malformed", message=str(error)))
+        else:
+            self._submit(connection, what.signal, body, client)
+
+    def _submit(self, connection: Connection, signal: Signal, body: bytes, client: str) -> None:
+        self._pipeline.submit(signal, body, client, lambda told: self._tell(connection, told))
+
+    def _settle(self, connection: Connection, refusal: Refusal) -> None:
+        """Refuse what the pipeline has not seen."""
+        self._tell(connection, self._pipeline.count_refusal(refusal))
+
+    def _tell(self, connection: Connection, outcome: Outcome) -> None:
+        """Have the loop answer; it is woken once for many."""
+        self._settled.append((connection, outcome))
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                self._loop.call_soon_threadsafe(self._answer)
+
+    # in the loop
+
+    def _answer(self) -> None:
+        self._woken = False
+        while self._settled:
+            connection, outcome = self._settled.popleft()
+            connection.settled(outcome)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        with contextlib.closing(self._loop):
+            self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        server = await self._loop.create_server(
+            lambda: Connection(self), sock=self._socket, backlog=1024
+        )
+        self._listener = server
+        while not self._stopped.is_set():
+            self._date = email.utils.formatdate(usegmt=True).encode()
+            self._sweep(time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), _SWEEP_S)
+
+    def _sweep(self, now_s: float) -> None:
+        """End connections that have been waited for long enough."""
+        for connection, expires_s in list(self._connections.items()):
+            waited_s = now_s - connection.changed_s
+            received_bytes = connection.body.received_bytes
+            match judge(connection.state, waited_s, received_bytes, self._settings):
+                case "end":
+                    connection.end()
+                case "slow":
+                    connection.time_out()
+                case "unanswered":
+                    connection.settled(self._pipeline.count_refusal(not_in_time()))
+                case "keep" if now_s > expires_s or self._draining:
+                    connection.grow_old()
+                case _:
+                    pass
+
+    async def _drain(self, deadline_s: float) -> None:
+        self._listener.close()
+        self._draining = True
+        until_s = time.monotonic() + deadline_s
+        while self._connections and time.monotonic() < until_s:
+            self._sweep(time.monotonic())
+            await asyncio.sleep(0.02)
+        for connection in list(self._connections):
+            connection.end()
+        self._stopped.set()
+
+
+def _client_of(transport: Any) -> str:
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if peer else "unknown"
+
+
+def _bound(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # receivers may share one port
+    try:
+        bound.bind((host.strip("[]"), int(port)))
+        bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        why = "is taken" if error.errno == errno.EADDRINUSE else error.strerror
+        raise ListenError(f"cannot listen on {address}: {why}") from error
+    return bound

@@ -1,0 +1,216 @@
+"""Other controllers: found by what they leave, named, and never fought."""
+
+import json
+from typing import Any
+
+import pytest
+
+from healing.cluster.gate import write_guarded
+from healing.cluster.kube.api import Api
+from healing.cluster.kube.unwind import in_force, unwind
+from healing.guards import check
+from healing.guards.target import no_other_controller
+from knowledge.cluster import Cluster, ClusterReport, Scale, WriteIntent, WriteOutcome
+from knowledge.plans import Refused
+from tests.cluster import objects
+from tests.cluster.place import Place
+from tests.healing.cluster_contract import intent_of, restart, roll_back, scale
+from tests.healing.conftest import World
+from tests.parts.kube import KubeError
+
+KEDA: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "scaledobjects.keda.sh"},
+    "spec": {
+        "group": "keda.sh",
+        "scope": "Namespaced",
+        "names": {"plural": "scaledobjects", "kind": "ScaledObject", "singular": "scaledobject"},
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
+MARKED = {
+    "argo": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:test/argo"},
+    "flux": {"kustomize.toolkit.fluxcd.io/name": "apps"},
+    "helm": {"meta.helm.sh/release-name": "shop"},
+}
+
+
+def _autoscaler(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name},
+        "spec": {
+            "minReplicas": 2,
+            "maxReplicas": 6,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "cpu",
+                        "target": {"type": "Utilization", "averageUtilization": 60},
+                    },
+                }
+            ],
+        },
+    }
+
+
+@pytest.fixture
+def crowded(place: Place) -> Place:
+    """A namespace in which each workload has another master."""
+    admin = place.plane.admin
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    if not _answers(place, f"{definitions}/{KEDA['metadata']['name']}"):
+        admin.create(definitions, KEDA)
+    for name, marks in MARKED.items():
+        place.deploy(objects.deployment(name, annotations=marks))
+    for name in ("plain", "hpa", "keda", "operated", "paused", "closed"):
+        place.deploy(objects.deployment(name, heal=name != "closed", paused=name == "paused"))
+    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), _autoscaler("hpa"))
+    scaled = place.path("scaledobjects", group="keda.sh/v1alpha1")
+    place.until(lambda: _answers(place, scaled))
+    target = {"scaleTargetRef": {"name": "keda"}, "triggers": []}
+    body = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
+    admin.create(scaled, {**body, "metadata": {"name": "keda"}, "spec": target})
+    owner = {"apiVersion": "example.com/v1", "kind": "Shop", "name": "main", "uid": "a-shop"}
+    place.change("operated", {"metadata": {"ownerReferences": [{**owner, "controller": True}]}})
+    for name in ("plain", "hpa", "keda"):
+        place.settle(name)
+    return place
+
+
+def _answers(place: Place, path: str) -> bool:
+    try:
+        place.plane.admin.get(path)
+    except KubeError:
+        return False
+    return True
+
+
+def test_each_master_is_named(crowded: Place) -> None:
+    async def act(cluster: Cluster) -> ClusterReport:
+        return await cluster.report()
+
+    report = crowded.do(act)
+    found = {w.key.name: w for w in report.workloads if w.key.namespace == crowded.namespace}
+    assert found["argo"].steered_by == "Argo CD"
+    assert found["flux"].steered_by == "Flux"
+    assert found["operated"].steered_by == "its operator: Shop main"
+    assert found["paused"].steered_by == "a person, who paused it"
+    assert found["helm"].released_by == "Helm release shop"
+    assert found["hpa"].scaled_by == "HorizontalPodAutoscaler hpa"
+    assert found["keda"].scaled_by == "KEDA ScaledObject keda"
+    plain = found["plain"]
+    assert (plain.steered_by, plain.scaled_by, plain.released_by) == (None, None, None)
+    assert [name for name, w in found.items() if not w.is_opted_in] == ["closed"]
+    systems = [w for w in report.workloads if w.key.namespace == "kube-system"]
+    assert all(w.untouchable for w in systems)
+
+
+@pytest.mark.parametrize("name", ["hpa", "keda"])
+def test_replicas_that_others_set_are_changed_by_no_path(crowded: Place, name: str) -> None:
+    """The guards refuse to scale; a restart, which is allowed, leaves them: the audit log tells."""
+
+    def recheck(intent: WriteIntent, report: ClusterReport) -> Refused | None:
+        world = World()
+        world.workload = crowded.workload(report, name)
+        asked = world.asked(change=intent.change)
+        answer = check(asked, (no_other_controller,))
+        return answer if isinstance(answer, Refused) else None
+
+    async def act(cluster: Cluster) -> list[WriteOutcome]:
+        outcomes = []
+        for change in (scale, restart):
+            workload = crowded.workload(await cluster.report(), name)
+            intent = intent_of(workload, change(workload), name=f"{change.__name__}-{name}")
+            outcomes.append(await write_guarded(cluster, intent, recheck, now_unix_ns=lambda: 1))
+        return outcomes
+
+    refused, restarted = crowded.do(act)
+    assert refused.status == "refused"
+    assert refused.reason.startswith("no other controller: the replicas of Deployment")
+    assert restarted.status == "applied", restarted
+    lines = map(json.loads, crowded.plane.audit_log.read_text().splitlines())
+    writes = [
+        line
+        for line in lines
+        if line["objectRef"].get("namespace") == crowded.namespace
+        and line["objectRef"].get("name") == name
+        and line["objectRef"]["resource"] == "deployments"
+        and line.get("objectRef", {}).get("subresource") != "status"
+    ]
+    assert any("dryRun" not in line["requestURI"] and line["verb"] == "patch" for line in writes)
+    replicas = {line["responseObject"]["spec"]["replicas"] for line in writes}
+    assert replicas == {2}
+
+
+def test_a_budget_at_zero_does_not_stop_the_roll_back_that_cures(place: Place) -> None:
+    """A PodDisruptionBudget governs evictions; an unready release drives it to 0 by itself."""
+    place.deploy(objects.deployment("cart", "1.0.0"))
+    place.settle("cart")
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"app": "cart"}}}
+    body = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "cart"}}
+    budgets = place.path("poddisruptionbudgets", group="policy/v1")
+    place.plane.admin.create(budgets, {**body, "spec": spec})
+    good = place.get("cart")["spec"]["template"]
+    place.release("cart", "1.1.0", fault="never-ready")
+
+    def is_exhausted() -> bool:
+        status = place.plane.admin.get(f"{budgets}/cart").get("status", {})
+        return bool(status.get("disruptionsAllowed") == 0 and status.get("currentHealthy") == 2)
+
+    place.until(is_exhausted)
+
+    async def act(cluster: Cluster) -> WriteOutcome:
+        workload = place.workload(await cluster.report(), "cart")
+        assert workload.is_rolling
+        return await cluster.write(intent_of(workload, roll_back(workload)))
+
+    place.until(lambda: len(_revisions(place)) == 2)
+    assert place.do(act).status == "applied"
+    place.settle("cart")
+    assert place.get("cart")["spec"]["template"] == good
+
+
+def _revisions(place: Place) -> list[Any]:
+    found: list[Any] = place.plane.admin.get(place.path("replicasets"))["items"]
+    return found
+
+
+def test_a_boost_is_unwound_and_a_person_s_change_is_not(place: Place) -> None:
+    for name in ("boosted", "taken"):
+        place.deploy(objects.deployment(name))
+        place.settle(name)
+
+    async def act(cluster: Cluster) -> list[str]:
+        for name in ("boosted", "taken"):
+            workload = place.workload(await cluster.report(), name)
+            change = Scale(target=workload.key, replicas=4, replicas_before=2)
+            assert (await cluster.write(intent_of(workload, change, name=name))).status == "applied"
+        place.change("taken", {"spec": {"replicas": 5}})
+        api = await Api.connect(kubeconfig=place.plane.kubeconfig, context=None)
+        try:
+            held = await in_force(api, now_unix_ns=1)
+            ours = tuple(each for each in held if each.workload.namespace == place.namespace)
+            return [o.status for o in await unwind(api, ours, now_unix_ns=lambda: 1)]
+        finally:
+            await api.close()
+
+    assert place.do(act) == ["applied"]
+    assert place.get("boosted")["spec"]["replicas"] == 2
+    assert place.get("taken")["spec"]["replicas"] == 5
