@@ -28,7 +28,7 @@ class SloSettings:
     service_ms_first: float = 100.0  # until it is measured
     startup_s: float = 30.0
     margin: float = 1.0  # the rate is taken to be so many times what is foreseen ...
-    error_weight: float = 1.7  # ... and by so many times the forecast's usual error more
+    error_weight: float = 1.85  # ... and by so many times the forecast's usual error more
     hold_s: float = 270.0  # no step down before the need was lower for so long
     hysteresis_ratio: float = 0.15  # nor one smaller than this share of the replicas
     rise_hold_s: float = 300.0  # a rise smaller than that share must be needed for so long
