@@ -107,7 +107,7 @@ class Brain:
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
             issues=control.state.analysis.issues,
-            treatments=publish.treatments_of(control.state.healing, control.outputs),
+            treatments=publish.treatments_of(control.state.healing, control.refused),
             actions=publish.actions_of(control.state.healing),
         )
 

@@ -72,6 +72,7 @@ class Control:
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
+        self.refused: tuple[Refused, ...] = ()  # of the last look at what to do
         self._diagnosed: tuple[Diagnosis, ...] = ()
         self.halted: str | None = None
         self.cluster_note: str | None = None
@@ -179,6 +180,8 @@ class Control:
             self._worker, self._journal.append_tick, self._epoch, inputs, outputs
         )
         self.state, self.outputs, self._outcomes = state, outputs, ()
+        if is_planning_due:
+            self.refused = outputs.refused
         for intent in outputs.intents:
             await self._write(intent, clock)
         if now >= self._next_prune_unix_ns:

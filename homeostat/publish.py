@@ -7,7 +7,6 @@ from healing.step import HealingState
 from knowledge.plans import Mode, Refused
 from knowledge.schemas import SIGNALS
 from knowledge.snapshot import ActionRecord, IngestCounts, Treatment
-from knowledge.ticks import TickOutputs
 
 
 def actions_of(healing: HealingState) -> tuple[ActionRecord, ...]:
@@ -15,10 +14,15 @@ def actions_of(healing: HealingState) -> tuple[ActionRecord, ...]:
     return tuple(_action(entry) for entry in healing.ledger.entries)
 
 
-def treatments_of(healing: HealingState, outputs: TickOutputs | None) -> tuple[Treatment, ...]:
-    """What was planned and decided, one for each issue; the last plan of an issue counts."""
+def treatments_of(
+    healing: HealingState, last_refused: tuple[Refused, ...]
+) -> tuple[Treatment, ...]:
+    """What was planned and decided, one for each issue; the last plan of an issue counts.
+
+    `last_refused`: what was refused when plans were made last, which is not at each tick.
+    """
     refused: dict[str, list[Refused]] = {}
-    for refusal in outputs.refused if outputs else ():
+    for refusal in last_refused:
         refused.setdefault(refusal.issue_id, []).append(refusal)
     executed: dict[str, Execution] = {
         execution.approved.plan.issue_id: execution for execution in healing.executions

@@ -1,6 +1,7 @@
 """The control plane: journal first, then write; and a bug halts actions, not the windows."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from homeostat import control as control_module
 from homeostat import core
 from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
+from homeostat.publish import treatments_of
 from homeostat.replay import replay
 from knowledge.cluster import (
     ClusterReport,
@@ -23,6 +25,7 @@ from knowledge.cluster import (
 )
 from knowledge.identity import WorkloadKey
 from knowledge.journal import Journal
+from knowledge.plans import Refused
 from knowledge.ticks import TickInputs, TickOutputs
 
 SECOND_NS = 10**9
@@ -188,6 +191,30 @@ def test_a_journal_that_cannot_be_written_halts_before_the_write(
     house.tick()
     assert "ProgrammingError" in str(house.control.halted)
     assert house.cluster.known_at_write == []
+
+
+def test_why_nothing_is_done_stays_in_sight_until_plans_are_made_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Refused(issue_id="issue", guard="strategy", reason="nothing fits")
+    planned: list[bool] = []
+
+    def tick(
+        state: CoreState, inputs: TickInputs, settings: CoreSettings
+    ) -> tuple[CoreState, TickOutputs]:
+        planned.append(inputs.is_planning_due)
+        state, outputs = core.tick(state, inputs, settings)
+        found = (refusal,) if inputs.is_planning_due and len(planned) == 1 else ()
+        return state, replace(outputs, refused=found)
+
+    monkeypatch.setattr(control_module, "tick", tick)
+    seen = []
+    for _ in range(8):  # a tick each 5 s, plans each 30 s
+        house.tick()
+        (*shown,) = treatments_of(house.control.state.healing, house.control.refused)
+        seen.append([t.refusals for t in shown])
+    assert planned == [True, *[False] * 5, True, False]
+    assert seen == [[(refusal,)]] * 6 + [[], []]
 
 
 def test_a_stall_is_caught_up_with_in_one_tick(house: House) -> None:
