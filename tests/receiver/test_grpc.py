@@ -1,5 +1,6 @@
 """OTLP over gRPC, over a real socket: what a sender hears for each kind of request."""
 
+import contextlib
 import gzip
 import socket
 import subprocess
@@ -197,7 +198,11 @@ RUN = (
 
 def test_process_says_where_it_listens_and_ends_cleanly_on_sigterm(brain: Brain) -> None:
     command = [sys.executable, "-c", RUN, "127.0.0.1:0", str(brain.path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+        contextlib.ExitStack() as at_the_end,
+    ):
+        at_the_end.callback(process.kill)  # a failed assertion must not wait for it
         assert process.stderr is not None
         line = process.stderr.readline().split()
         assert line[:2] == ["receiver", "listening"]
