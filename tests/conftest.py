@@ -9,7 +9,7 @@ from tests.parts.process import running
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--seeds", type=int, default=2, help="how many seeds of the demo are run (make seeds: 20)"
+        "--seeds", type=int, default=1, help="how many seeds of the demo are run (make seeds: 20)"
     )
     parser.addoption(
         "--crashes", type=int, default=100, help="how many deaths are played (make crashes: 10000)"
