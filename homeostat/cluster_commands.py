@@ -71,8 +71,10 @@ async def _examined(settings: Settings) -> tuple[Finding, ...]:
 async def _unwound(settings: Settings) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
     section = settings.cluster
     api = await Api.connect(kubeconfig=section.kubeconfig, context=section.context)
+    cluster = KubernetesCluster(section.for_kubernetes(), now_unix_ns=time.time_ns)
     try:
         held = await in_force(api, now_unix_ns=time.time_ns())
-        return held, await unwind(api, held, now_unix_ns=time.time_ns)
+        return held, await unwind(cluster, held, now_unix_ns=time.time_ns)
     finally:
+        await cluster.close()
         await api.close()

@@ -7,6 +7,7 @@ the brain keeps it once. Two threads: one connects and sends, one reads answers.
 import sys
 import threading
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from knowledge.schemas import Signal
 from receiver.connection import Connection
 from receiver.counters import Counters
 from receiver.frame import Frame, frame_body
-from receiver.recent import RecentRequests
+from receiver.recent import RecentRequests, Told
 
 HEARTBEAT_S: Final = 1.0
 _BACKOFF_MIN_S: Final = 0.05
@@ -210,7 +211,11 @@ class Handover:
 
     def _tell(self, question: Mapping[str, Any]) -> None:
         """Look up what the brain asks about a trace; the other thread sends it."""
-        told = asdict(self._recent.trace(bytes.fromhex(question["trace_id"])))
+        try:
+            told = asdict(self._recent.trace(bytes.fromhex(question["trace_id"])))
+        except Exception:  # noqa: BLE001 - what senders wrote must not end the reading of answers
+            traceback.print_exc(file=sys.stderr)
+            told = asdict(Told(spans=(), logs=(), is_whole=False))
         with self._changed:
             self._told.append({"epoch": self._epoch, "told": question["ask"], **told})
             self._changed.notify_all()

@@ -3,26 +3,31 @@
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
+from knowledge.cluster import Change, Workload
 
 
 def touchable(asked: Asked) -> str | None:
     """Kubernetes' own, Homeostat's own and what is on its way out is nobody's to heal."""
-    workload = asked.workload
-    if workload is None or workload.untouchable is None:
-        return None
-    return f"{workload.key}: {workload.untouchable}"
+    return why_untouchable(asked.workload) if asked.workload else None
+
+
+def why_untouchable(workload: Workload) -> str | None:
+    """Return why nobody may change the workload, if that is so."""
+    return f"{workload.key}: {workload.untouchable}" if workload.untouchable else None
 
 
 def no_other_controller(asked: Asked) -> str | None:
     """No other controller steers the target, or the very field: we never fight."""
-    workload = asked.workload
-    if workload is None:
-        return None
+    return other_controller(asked.workload, asked.change) if asked.workload else None
+
+
+def other_controller(workload: Workload, change: Change) -> str | None:
+    """Return who else decides what the change would change, if anybody does."""
     if workload.steered_by is not None:
         return f"{workload.key} is steered by {workload.steered_by}"
-    if asked.change.kind == "scale" and workload.scaled_by is not None:
+    if change.kind == "scale" and workload.scaled_by is not None:
         return f"the replicas of {workload.key} are set by {workload.scaled_by}"
-    if asked.change.kind == "roll_back_release" and workload.released_by is not None:
+    if change.kind == "roll_back_release" and workload.released_by is not None:
         return f"the release of {workload.key} is kept by {workload.released_by}"
     return None
 

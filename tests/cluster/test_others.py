@@ -1,5 +1,6 @@
 """Other controllers: found by what they leave, named, and never fought."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -192,25 +193,37 @@ def _revisions(place: Place) -> list[Any]:
     return found
 
 
-def test_a_boost_is_unwound_and_a_person_s_change_is_not(place: Place) -> None:
-    for name in ("boosted", "taken"):
+def test_a_boost_is_unwound_but_not_what_is_a_person_s_or_an_autoscaler_s_by_now(
+    place: Place,
+) -> None:
+    names = ("boosted", "taken", "scaled")
+    for name in names:
         place.deploy(objects.deployment(name))
         place.settle(name)
 
     async def act(cluster: Cluster) -> list[str]:
-        for name in ("boosted", "taken"):
+        for name in names:
             workload = place.workload(await cluster.report(), name)
             change = Scale(target=workload.key, replicas=4, replicas_before=2)
             assert (await cluster.write(intent_of(workload, change, name=name))).status == "applied"
         place.change("taken", {"spec": {"replicas": 5}})
+        autoscaler = _autoscaler("scaled")
+        autoscaler["spec"]["minReplicas"] = 4  # it leaves our four as they are
+        path = place.path("horizontalpodautoscalers", group="autoscaling/v2")
+        place.plane.admin.create(path, autoscaler)
+        while place.workload(await cluster.report(), "scaled").scaled_by is None:
+            await asyncio.sleep(0.05)
         api = await Api.connect(kubeconfig=place.plane.kubeconfig, context=None)
         try:
             held = await in_force(api, now_unix_ns=1)
             ours = tuple(each for each in held if each.workload.namespace == place.namespace)
-            return [o.status for o in await unwind(api, ours, now_unix_ns=lambda: 1)]
+            done = await unwind(cluster, ours, now_unix_ns=lambda: 1)
+            return sorted(o.status for o in done)
         finally:
             await api.close()
 
-    assert place.do(act) == ["applied"]
+    assert place.do(act) == ["applied", "refused"]
+    assert place.get("scaled")["spec"]["replicas"] == 4
+    place.plane.admin.delete(place.path("deployments", "scaled"))  # `homeostat unwind` sees it too
     assert place.get("boosted")["spec"]["replicas"] == 2
     assert place.get("taken")["spec"]["replicas"] == 5

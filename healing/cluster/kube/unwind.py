@@ -11,9 +11,16 @@ import msgspec
 
 from healing.cluster.kube import workloads
 from healing.cluster.kube.api import UNREACHABLE, Api
-from healing.cluster.kube.mutator import Mutator
 from healing.cluster.kube.workloads import Deployed, action_of
-from knowledge.cluster import ClusterUnavailableError, Scale, WriteIntent, WriteOutcome
+from healing.guards.target import other_controller, why_untouchable
+from knowledge.cluster import (
+    Cluster,
+    ClusterReport,
+    ClusterUnavailableError,
+    Scale,
+    WriteIntent,
+    WriteOutcome,
+)
 from knowledge.identity import WorkloadKey
 
 DEPLOYMENTS = "/apis/apps/v1/deployments"
@@ -50,11 +57,37 @@ async def in_force(api: Api, *, now_unix_ns: int) -> tuple[InForce, ...]:
 
 
 async def unwind(
-    api: Api, held: tuple[InForce, ...], *, now_unix_ns: Callable[[], int]
+    cluster: Cluster, held: tuple[InForce, ...], *, now_unix_ns: Callable[[], int]
 ) -> tuple[WriteOutcome, ...]:
-    """Take back what can be; each write has its preconditions, like any other."""
-    mutator = Mutator(api, now_unix_ns=now_unix_ns, on_written=lambda _: None)
-    return tuple([await mutator.write(each.undo) for each in held if each.undo is not None])
+    """Take back what can be; each write has its preconditions, like any other.
+
+    A person asks for it, so it needs no evidence; but what somebody else steers by now is theirs.
+
+    Raises:
+        ClusterUnavailableError: the cluster does not answer.
+    """
+    outcomes = []
+    for intent in (each.undo for each in held if each.undo is not None):
+        reason = _not_ours(intent, await cluster.report())
+        if reason is None:
+            outcomes.append(await cluster.write(intent))
+        else:
+            outcomes.append(
+                WriteOutcome(
+                    intent_id=intent.id,
+                    status="refused",
+                    reason=reason,
+                    finished_unix_ns=now_unix_ns(),
+                )
+            )
+    return tuple(outcomes)
+
+
+def _not_ours(intent: WriteIntent, report: ClusterReport) -> str | None:
+    workload = report.workload(intent.change.target)
+    if workload is None:
+        return f"the cluster knows no {intent.change.target}"
+    return why_untouchable(workload) or other_controller(workload, intent.change)
 
 
 def _of(deployed: Deployed, now_unix_ns: int) -> InForce | None:
