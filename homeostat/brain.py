@@ -31,6 +31,7 @@ from status.app import create_app
 
 if TYPE_CHECKING:
     from healing.cluster.kube.adapter import KubernetesCluster
+    from healing.cluster.kube.replicas import Replicated
 
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
@@ -50,7 +51,10 @@ class Brain:
             bytes_max=settings.analysis.buffer_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        self.cluster = _cluster(settings, self.clock)
+        self.replicated = _replicated(settings, self.clock)
+        self.cluster = (
+            self.replicated.cluster if self.replicated else _cluster(settings, self.clock)
+        )
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
         epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
         self._journal = journal
@@ -63,6 +67,7 @@ class Brain:
             state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
             settings=core,
             now_unix_ns=now,
+            succession=self.replicated.succession if self.replicated else None,
         )
         self.intake = Intake(
             self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
@@ -96,8 +101,13 @@ class Brain:
             version=VERSION,
             now_unix_ns=now,
             mode=mode,
+            role=control.replica.role,
+            epoch=control.replica.epoch,
             notes=publish.notes_of(
-                mode, has_cluster=self.cluster is not None, cluster_note=control.cluster_note
+                mode,
+                has_cluster=self.cluster is not None,
+                cluster_note=control.cluster_note,
+                replica_notes=control.replica.notes(),
             ),
             halted=control.halted,
             is_warm=bool(control.state.situation and control.state.situation.is_warm),
@@ -110,6 +120,20 @@ class Brain:
             treatments=publish.treatments_of(control.state.healing, control.refused),
             actions=publish.actions_of(control.state.healing),
         )
+
+
+def _replicated(settings: Settings, clock: Clock) -> "Replicated | None":
+    """The parts of one of several replicas; None for one that is alone."""
+    section = settings.cluster
+    if not section.is_leased:
+        return None
+    from healing.cluster.kube.replicas import replicated  # noqa: PLC0415 - as in `_cluster`
+
+    return replicated(
+        section.for_kubernetes(),
+        namespace=section.home or "homeostat",
+        now_unix_ns=clock.now_unix_ns,
+    )
 
 
 def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
@@ -155,12 +179,19 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
             tasks.create_task(brain.intake.serve(settings.frames_socket), name="frames"),
             tasks.create_task(_time(brain, settings), name="clock"),
         ]
+        if brain.replicated is not None:
+            lease = brain.replicated.succession.leadership.run()
+            eternal.append(tasks.create_task(lease, name="lease"))
         http = tasks.create_task(server.serve(sockets=[web]), name="status")
         await stop.wait()
         server.should_exit = True
         await http
         for task in eternal:
             task.cancel()
+    if brain.replicated is not None:
+        if not brain.control.is_writing:  # or a successor might begin before a write has ended
+            await brain.replicated.succession.leadership.give_up()
+        await brain.replicated.api.close()
     if brain.cluster is not None:
         await brain.cluster.close()
     brain.control.close()

@@ -52,6 +52,16 @@ def tick(
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
     )
+    if not inputs.is_leader:
+        watched = TickOutputs(
+            symptoms=seen.symptoms,
+            issues=seen.issues,
+            approved=(),
+            refused=(),
+            intents=(),
+            verdicts=(),
+        )
+        return CoreState(analysis=analysis, healing=state.healing, situation=situation), watched
     healing, done = heal(
         state.healing,
         situation,

@@ -51,7 +51,13 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
     return tuple(result)
 
 
-def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tuple[str, ...]:
+def notes_of(
+    mode: Mode,
+    *,
+    has_cluster: bool,
+    cluster_note: str | None,
+    replica_notes: tuple[str, ...] = (),
+) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
     if not has_cluster:
@@ -60,6 +66,7 @@ def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tupl
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    notes += replica_notes
     return tuple(notes)
 
 

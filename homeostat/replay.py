@@ -1,6 +1,6 @@
 """`homeostat replay`: a journal's inputs through the core again, its outputs compared."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from healing.recover import recover
@@ -58,7 +58,7 @@ def _replay(journal: Journal) -> Replayed:
         if epoch not in whole:
             whole[epoch] = journal.is_whole(epoch)
             settings = from_json(CoreSettings, journal.settings_of(epoch))
-            state = CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
+            state = _begun(journal, epoch, state)
         if not whole[epoch]:
             continue
         assert settings is not None
@@ -73,6 +73,14 @@ def _replay(journal: Journal) -> Replayed:
         skipped_epochs=tuple(epoch for epoch, is_whole in whole.items() if not is_whole),
         difference=difference,
     )
+
+
+def _begun(journal: Journal, epoch: int, before: CoreState) -> CoreState:
+    """What an epoch began with; one that took over went on with its own analysis."""
+    taken = journal.takeover_of(epoch)
+    if taken is None:
+        return CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
+    return replace(before, healing=recover(taken.memory, epoch=taken.fence))
 
 
 def _difference(recorded: Tick, outputs: TickOutputs) -> Difference:

@@ -177,8 +177,20 @@ class Cluster(Protocol):
         ...
 
     async def write(self, intent: WriteIntent) -> WriteOutcome:
-        """Try the write once: test the preconditions, dry run, write, read back."""
+        """Try the write once: test the preconditions, dry run, write, read back.
+
+        Raises:
+            ClusterUnavailableError: the cluster does not answer.
+            OvertakenError: the target changed meanwhile, and surely nothing was written.
+        """
         ...
+
+
+class OvertakenError(Exception):
+    """The target changed between the look and the write: surely nothing was written.
+
+    It may be tried again, once the guards were asked anew.
+    """
 
 
 class ClusterUnavailableError(Exception):

@@ -4,6 +4,7 @@
 known after any crash (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
     epochs  one row per start of the service: its number, its settings
+    takeovers, standby_ticks: where there are several replicas, see `Takeover`
     ticks   one row per tick: inputs (tables as compressed Arrow, the rest as JSON) and outputs
     writes  one row per outcome of a write, as soon as it is known
 """
@@ -12,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
@@ -39,6 +40,13 @@ CREATE TABLE IF NOT EXISTS writes (
     outcome TEXT NOT NULL
 );
 """
+_SHARED: Final = """
+CREATE TABLE IF NOT EXISTS takeovers (
+    epoch INTEGER PRIMARY KEY REFERENCES epochs, fence INTEGER NOT NULL, memory TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER NOT NULL);
+"""
+"""Only where several replicas share a ledger: what was taken over, and who only watched."""
 _TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
@@ -69,6 +77,17 @@ class Memory:
     verdicts: tuple[Verdict, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """An epoch that began within a life of the service: with what the shared ledger told.
+
+    `fence`: the epoch of the lease, which all writes carry. What the analysis knew goes on.
+    """
+
+    fence: int
+    memory: Memory
+
+
 class Journal:
     """The one connection to the file."""
 
@@ -93,6 +112,7 @@ class Journal:
                 db.execute("PRAGMA synchronous=FULL")
                 if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                     db.executescript(f"{_SCHEMA} PRAGMA user_version={_FORMAT};")
+                db.executescript(_SHARED)
             (found,) = db.execute("PRAGMA user_version").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"cannot open the journal {path}: {error}") from error
@@ -108,13 +128,38 @@ class Journal:
         """Close the file; safe to call twice."""
         self._db.close()
 
-    def begin_epoch(self, started_unix_ns: int, settings: bytes) -> int:
-        """Record a start of the service and return its epoch, above all before it."""
+    def begin_epoch(
+        self, started_unix_ns: int, settings: bytes, takeover: Takeover | None = None
+    ) -> int:
+        """Record a start of the service, or a takeover, and return its epoch, above all before."""
+        self._tick_count = 0
         row = self._db.execute(
             "INSERT INTO epochs (started_unix_ns, settings) VALUES (?, ?) RETURNING epoch",
             (started_unix_ns, settings.decode()),
         ).fetchone()
+        if takeover is not None:
+            told = to_json(takeover.memory).decode()
+            self._db.execute(
+                "INSERT INTO takeovers VALUES (?, ?, ?)", (row[0], takeover.fence, told)
+            )
         return int(row[0])
+
+    def latest_epoch(self) -> int:
+        """Return the epoch that began last, in whatever process."""
+        (latest,) = self._db.execute("SELECT max(epoch) FROM epochs").fetchone()
+        return int(latest or 0)
+
+    def takeover_of(self, epoch: int) -> Takeover | None:
+        """Return what an epoch took over; None where it began with a start of the service."""
+        row = self._select("SELECT fence, memory FROM takeovers WHERE epoch=?", epoch)
+        return Takeover(fence=row[0][0], memory=from_json(Memory, row[0][1])) if row else None
+
+    def _select(self, query: str, *values: object) -> list[Any]:
+        """Ask a table that a file of before, opened read-only, may lack."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
 
     def settings_of(self, epoch: int) -> bytes:
         """Return the settings that an epoch ran with."""
@@ -124,6 +169,8 @@ class Journal:
     def append_tick(self, epoch: int, inputs: TickInputs, outputs: TickOutputs) -> None:
         """Append one tick; durable when it returns."""
         self._tick_count += 1
+        if not inputs.is_leader:
+            self._db.execute("INSERT INTO standby_ticks VALUES (?, ?)", (epoch, self._tick_count))
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
@@ -167,8 +214,9 @@ class Journal:
 
     def ticks(self) -> Iterator[Tick]:
         """Yield all ticks, oldest first."""
+        watched = set(self._select("SELECT epoch, tick FROM standby_ticks"))
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
-            seq, epoch, _, now, due, start, end = row[:7]
+            seq, epoch, tick, now, due, start, end = row[:7]
             blobs = dict(zip(_TABLES, row[7:13], strict=True))
             diagnoses, freshness, cluster, outcomes, outputs = row[13:]
             yield Tick(
@@ -177,6 +225,7 @@ class Journal:
                 inputs=TickInputs(
                     now_unix_ns=now,
                     is_planning_due=bool(due),
+                    is_leader=(epoch, tick) not in watched,
                     tables=WindowTables.from_blobs(start, end, blobs),
                     diagnoses=from_json(tuple[Diagnosis, ...], diagnoses),
                     freshness=from_json(tuple[Freshness, ...], freshness),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
@@ -80,3 +80,5 @@ class StatusSnapshot:
     issues: tuple[Issue, ...]
     treatments: tuple[Treatment, ...]
     actions: tuple[ActionRecord, ...]
+    role: Literal["alone", "leader", "standby"] = "alone"
+    epoch: int = 0

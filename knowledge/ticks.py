@@ -19,7 +19,8 @@ class TickInputs:
 
     `cluster` is None without a cluster, or when it does not answer. `outcomes` are those of writes
     that ended since the last tick. `is_planning_due`: planning has a period of its own.
-    `diagnoses`: of the issues that were open at the last tick, by their onset.
+    `diagnoses`: of the issues that were open at the last tick, by their onset. `is_leader`: whether
+    this replica is the one that heals; one that stands by observes only.
     """
 
     now_unix_ns: int
@@ -29,6 +30,7 @@ class TickInputs:
     outcomes: tuple[WriteOutcome, ...]
     is_planning_due: bool
     diagnoses: tuple[Diagnosis, ...] = ()
+    is_leader: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

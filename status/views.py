@@ -129,6 +129,8 @@ class StatusView(BaseModel):
     version: str
     now_unix_ns: int
     mode: str
+    role: str = Field(description="alone; or leader or standby, where there are several replicas")
+    epoch: int = Field(description="of the lease: grows by one with each new leader")
     notes: list[str]
     halted: str | None = Field(description="why no more actions are taken; null while all is well")
     warm: bool = Field(description="whether it is known what is normal; nothing is done before")
@@ -148,6 +150,8 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         version=snapshot.version,
         now_unix_ns=snapshot.now_unix_ns,
         mode=snapshot.mode,
+        role=snapshot.role,
+        epoch=snapshot.epoch,
         notes=list(snapshot.notes),
         halted=snapshot.halted,
         warm=snapshot.is_warm,

@@ -11,18 +11,21 @@ import msgspec
 from healing.cluster.kube import releases, workloads
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.facts import Facts, report_of
-from healing.cluster.kube.mutator import Mutator
+from healing.cluster.kube.fence import fence
+from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
 from healing.cluster.kube.reflector import Reflector, decoder
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.cluster.kube.usage import Usage
+from healing.cluster.succession import Fenced
 from knowledge.cluster import (
     ClusterReport,
     ClusterUnavailableError,
     WriteIntent,
     WriteOutcome,
 )
+from knowledge.identity import WorkloadKey
 
 SYNC_S: Final = 5.0
 """How long a report waits for the first lists, before it says that the cluster is silent."""
@@ -46,7 +49,9 @@ class KubernetesCluster:
         *,
         now_unix_ns: Callable[[], int],
         rng: Random | None = None,
+        permit: Permit = lambda _: None,
     ) -> None:
+        self._permit = permit
         self._settings = settings
         self._now_unix_ns = now_unix_ns
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
@@ -79,6 +84,23 @@ class KubernetesCluster:
         assert self._mutator is not None  # begun
         return await self._mutator.write(intent)
 
+    async def fence(self, target: WorkloadKey, *, epoch: int) -> Fenced | None:
+        """Make every write to `target` that an earlier epoch has under way fail.
+
+        Returns what reached it before; None where the target is gone.
+
+        Raises:
+            ClusterUnavailableError: it could not be done now.
+        """
+        await self._begin()
+        assert self._api is not None  # begun
+        body = await fence(self._api, target, epoch=epoch)
+        if body is None:
+            return None
+        self._note(body)
+        deployed = workloads.boil_down(body)
+        return Fenced(last_action_id=deployed.last_action_id(), resource_version=deployed.token())
+
     async def close(self) -> None:
         """End all watches and connections; safe to call twice."""
         for task in self._tasks:
@@ -101,7 +123,9 @@ class KubernetesCluster:
             except ApiSettingsError as error:
                 raise ClusterUnavailableError(str(error)) from error
             self._api = api
-            self._mutator = Mutator(api, now_unix_ns=self._now_unix_ns, on_written=self._note)
+            self._mutator = Mutator(
+                api, now_unix_ns=self._now_unix_ns, on_written=self._note, permit=self._permit
+            )
             self._usage = Usage(api, period_s=settings.usage_s)
             self._caches = {
                 "namespaces": self._cache("/api/v1/namespaces", decoder(Bare)),

@@ -16,6 +16,7 @@ import msgspec
 from healing.cluster.kube.names import ACTION, RESTARTED_AT
 from healing.cluster.kube.releases import bare_template
 from knowledge.cluster import Change, Restart, RollBackRelease, Scale, WriteIntent
+from knowledge.identity import WorkloadKey
 
 Operation = dict[str, Any]
 MANAGED: Final = frozenset({"managedFields", "resourceVersion", "generation"})
@@ -60,11 +61,11 @@ def patch_of(intent: WriteIntent, touch: Touch, live: Mapping[str, Any]) -> list
     """Return the whole write."""
     meta = live["metadata"]
     tests = [
-        _operation("test", ("metadata", "uid"), meta["uid"]),
-        _operation("test", ("metadata", "resourceVersion"), meta["resourceVersion"]),
+        operation("test", ("metadata", "uid"), meta["uid"]),
+        operation("test", ("metadata", "resourceVersion"), meta["resourceVersion"]),
     ]
     if touch.before is not None:
-        tests.append(_operation("test", touch.path, touch.before))
+        tests.append(operation("test", touch.path, touch.before))
     values: dict[tuple[str, ...], Any] = {
         touch.path: touch.after,
         ("metadata", "annotations", ACTION): note_of(intent),
@@ -100,13 +101,14 @@ def _sets(live: Mapping[str, Any], values: Mapping[tuple[str, ...], Any]) -> lis
         for length in range(1, len(path)):
             parent = path[:length]
             if parent not in made and not isinstance(_at(live, parent), dict):
-                operations.append(_operation("add", parent, {}))
+                operations.append(operation("add", parent, {}))
                 made.add(parent)
-        operations.append(_operation("add", path, value))
+        operations.append(operation("add", path, value))
     return operations
 
 
-def _operation(name: str, path: tuple[str, ...], value: Any) -> Operation:
+def operation(name: str, path: tuple[str, ...], value: Any) -> Operation:
+    """Return one operation of a JSON Patch, its path as a pointer."""
     pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
     return {"op": name, "path": pointer, "value": value}
 
@@ -152,6 +154,11 @@ def _compare(
         _compare({}, after, path, allowed, found)  # a parent that the write made
     else:
         found.append("/".join(path))
+
+
+def path_of(target: WorkloadKey) -> str:
+    """Return where a Deployment is read and written."""
+    return f"/apis/apps/v1/namespaces/{target.namespace}/deployments/{target.name}"
 
 
 def rfc3339(unix_ns: int) -> str:
