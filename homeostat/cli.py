@@ -95,7 +95,11 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.set_defaults(run=_demo)
     command = commands.add_parser("twin", help="the simulated shop and cluster of the demo, alone")
     command.add_argument("--otlp", required=True, help="host:port that telemetry is sent to")
-    command.add_argument("--cluster-socket", type=Path, required=True)
+    place = command.add_mutually_exclusive_group(required=True)
+    place.add_argument("--cluster-socket", type=Path, help="where it serves a cluster of its own")
+    place.add_argument(
+        "--mirror", action="store_true", help="follow the pods of another cluster instead"
+    )
     command.add_argument("--control-socket", type=Path, required=True)
     command.add_argument("--seed", type=int, default=1)
     command.add_argument("--start-unix-ns", type=int, required=True)
