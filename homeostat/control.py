@@ -18,7 +18,7 @@ from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
-from healing.step import recheck
+from healing.recheck import recheck
 from homeostat.core import CoreSettings, CoreState, tick
 from knowledge.cluster import (
     Cluster,

@@ -1,0 +1,39 @@
+"""The last look before a write: the guards once more, and the evidence anew."""
+
+from healing.guards import UNDO_GUARDS, check
+from healing.plan import plan_recovery
+from healing.settings import HealingSettings
+from healing.situation import Situation
+from healing.state import HealingState
+from knowledge.cluster import WriteIntent
+from knowledge.plans import RecoveryPlan, Refused
+
+
+def recheck(
+    state: HealingState, intent: WriteIntent, situation: Situation, settings: HealingSettings
+) -> Refused | None:
+    """Ask the guards once more, at the moment of the write and on the facts of that moment."""
+    execution = next((e for e in state.executions if e.intent_id == intent.id), None)
+    if execution is None:
+        reason = "nothing in hand asked for this write"
+        return Refused(issue_id=intent.issue_id, guard="provenance", reason=reason)
+    asked = state.asked(execution.approved.plan, intent.change, situation, settings, but=intent.id)
+    answer = check(asked, UNDO_GUARDS) if intent.is_undo else check(asked)
+    if isinstance(answer, Refused) or intent.is_undo:
+        return answer if isinstance(answer, Refused) else None
+    return _planned_anew(state, execution.approved.plan, situation, settings)
+
+
+def _planned_anew(
+    state: HealingState, plan: RecoveryPlan, situation: Situation, settings: HealingSettings
+) -> Refused | None:
+    """The evidence once more: on the facts of this moment the same change must come out."""
+    issue = situation.issue(plan.issue_id)
+    assert issue is not None  # a guard saw to it
+    again = plan_recovery(issue, situation, settings, state.ledger)
+    if isinstance(again, Refused):
+        return again
+    if again.change == plan.change:
+        return None
+    reason = "on fresh facts another change would be made"
+    return Refused(issue_id=plan.issue_id, guard="evidence anew", reason=reason)
