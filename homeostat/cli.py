@@ -84,6 +84,9 @@ def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, help="settings file (YAML)")
         command.set_defaults(run=_cluster, command=name)
+        if name == "unwind":
+            text = "only boosts whose time is over, such as from a CronJob"
+            command.add_argument("--expired", action="store_true", help=text)
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -153,7 +156,7 @@ def _cluster(options: argparse.Namespace) -> int:
         return EXIT_SETTINGS
     if options.command == "doctor":
         return cluster_commands.examine_cluster(settings)
-    return cluster_commands.unwind_cluster(settings)
+    return cluster_commands.unwind_cluster(settings, only_expired=options.expired)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from knowledge.cluster import Probe
+from knowledge.cluster import Boost, Probe
 from knowledge.identity import WorkloadKey
 from twin.model import NS_PER_S, Operation, Service
 from twin.telemetry import Outbox
@@ -128,6 +128,7 @@ class Deployment:
     """One workload: what is wanted of it and the pods that there are."""
 
     __slots__ = (
+        "boost",
         "endpoints",
         "external_ms_mean",
         "is_rolling",
@@ -150,6 +151,7 @@ class Deployment:
         self.key = key
         self.resource_version = resource_version
         self.last_action_id = ""
+        self.boost: Boost | None = None
         self.replicas = service.replicas
         self.releases: list[Release] = []
         self.template: Template

@@ -52,7 +52,8 @@ def test_the_audit_log_has_one_write_a_fault_and_no_other(
     for text in plane.audit_log.read_text().splitlines():
         line = json.loads(text)
         target = line.get("objectRef", {})
-        if target.get("namespace") == house.place.namespace and target["name"] == AUTOSCALED:
+        is_there = target.get("namespace") == house.place.namespace
+        if is_there and target.get("name") == AUTOSCALED and target["resource"] == "deployments":
             replicas = line.get("responseObject", {}).get("spec", {}).get("replicas", 2)
             assert replicas == 2, line
 

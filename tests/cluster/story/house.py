@@ -116,6 +116,7 @@ class House:
     def close(self) -> None:
         """End everything but the control plane."""
         self.kubelets.stop()
+        self.twin.close()
         for process in self.processes:
             process.stop()
         self.metrics.unregister(self.place.plane)

@@ -57,6 +57,7 @@ class Kubelets:
         """End it."""
         self._stopping.set()
         self._thread.join()
+        self._twin.close()
 
     def _live(self) -> None:
         try:
