@@ -85,8 +85,11 @@ def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.add_argument("--config", type=Path, help="settings file (YAML)")
         command.set_defaults(run=_cluster, command=name)
         if name == "unwind":
-            text = "only boosts whose time is over, such as from a CronJob"
-            command.add_argument("--expired", action="store_true", help=text)
+            command.add_argument(
+                "--expired",
+                action="store_true",
+                help="only boosts whose time is over, such as from a CronJob",
+            )
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -85,9 +85,8 @@ def _workload(
 
 def _boost(deployed: Deployed, scaler: Scaler | None, others: Others) -> Boost | None:
     """What we added and did not take back yet: of replicas, or of the autoscaler's floor."""
-    own = boost_of(deployed.metadata.annotations)
-    if own is not None or scaler is None:
-        return own
+    if scaler is None:
+        return boost_of(deployed.metadata.annotations)
     for found in (*others.scaled_objects, *others.autoscalers):
         if found.metadata.uid == scaler.uid:
             return boost_of(found.metadata.annotations)
