@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+from healing.boosts import plans_to_end
 from healing.execute import Execution, first_intent
-from healing.guards import check
+from healing.guards import BOOST_END_GUARDS, check
 from healing.plan import plan_recovery
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
-from knowledge.issues import Issue
+from knowledge.issues import Issue, Symptom
 from knowledge.plans import ApprovedPlan, Refused
 
 
@@ -29,7 +30,17 @@ def planned(
         if isinstance(answer, Refused):
             refused.append(answer)
             continue
-        state, intent = _begun(state, answer, issue, situation)
+        state, intent = _begun(state, answer, issue.symptoms, situation)
+        approved.append(answer)
+        intents.append(intent)
+    for ending in plans_to_end(situation, settings):
+        if isinstance(ending, Refused) or ending.issue_id in in_hand:
+            continue  # it is too early, or under way
+        answer = check(state.asked(ending, ending.change, situation, settings), BOOST_END_GUARDS)
+        if isinstance(answer, Refused):
+            refused.append(answer)
+            continue
+        state, intent = _begun(state, answer, (), situation)
         approved.append(answer)
         intents.append(intent)
     return state, tuple(approved), tuple(refused), tuple(intents)
@@ -49,7 +60,10 @@ def _answer(
 
 
 def _begun(
-    state: HealingState, approved: ApprovedPlan, issue: Issue, situation: Situation
+    state: HealingState,
+    approved: ApprovedPlan,
+    before: tuple[Symptom, ...],
+    situation: Situation,
 ) -> tuple[HealingState, WriteIntent]:
     assert situation.cluster is not None  # a guard saw to it
     count = state.intent_count + 1
@@ -60,7 +74,7 @@ def _begun(
         epoch=state.epoch,
         now_unix_ns=situation.now_unix_ns,
     )
-    execution = Execution(approved=approved, intent_id=intent.id, before=issue.symptoms)
+    execution = Execution(approved=approved, intent_id=intent.id, before=before)
     return (
         replace(
             state,
