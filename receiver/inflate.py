@@ -50,7 +50,8 @@ def inflate(body: bytes, coding: Coding, limit_bytes: int) -> bytes:
         TooLargeError: it would be larger than `limit_bytes`; no more than that was inflated.
         ValueError: it is not what `coding` says, or it ends too early.
     """
-    if body[:2] == GZIP_MAGIC and int.from_bytes(body[-_ISIZE_BYTES:], "little") > limit_bytes:
+    if coding == "gzip" and int.from_bytes(body[-_ISIZE_BYTES:], "little") > limit_bytes:
+        _piece(zlib.decompressobj(_GZIP), body, 1)  # it is gzip, not just any bytes
         # Either true, of the last member alone, or a lie: gzip's own check would find it in the end
         raise TooLargeError(f"larger than {limit_bytes} bytes when inflated")
     with _AT_ONCE:
@@ -88,10 +89,12 @@ def _inflate(
             raise ValueError("bytes behind the end of the deflate stream")
 
 
-def _piece(inflater: "zlib._Decompress", rest: bytes) -> tuple[bytes, bytes]:
+def _piece(
+    inflater: "zlib._Decompress", rest: bytes, most_bytes: int = _PIECE_BYTES
+) -> tuple[bytes, bytes]:
     """Return what comes next, and what is not yet inflated."""
     try:
-        piece = inflater.decompress(rest, _PIECE_BYTES)
+        piece = inflater.decompress(rest, most_bytes)
     except _BAD as error:
         raise ValueError(f"cannot be inflated: {error}") from error
     if not piece and not inflater.eof and not inflater.unconsumed_tail:
