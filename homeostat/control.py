@@ -7,7 +7,7 @@ all actions: the windows go on, /status says `halted`, and nothing more is chang
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
@@ -19,8 +19,8 @@ from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
+from healing.recheck import recheck
 from healing.recover import recover
-from healing.step import recheck
 from homeostat.core import CoreSettings, CoreState, tick
 from homeostat.replica import Replica
 from knowledge.cluster import (
@@ -59,6 +59,7 @@ class Control:
         settings: CoreSettings,
         now_unix_ns: int,
         succession: Succession | None = None,
+        worker: Executor | None = None,
     ) -> None:
         self._buffers = buffers
         self._cluster = cluster
@@ -69,7 +70,7 @@ class Control:
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
-        self._worker = ThreadPoolExecutor(1, "control")
+        self._worker = worker or ThreadPoolExecutor(1, "control")
         self.replica = Replica(
             journal,
             self._worker,

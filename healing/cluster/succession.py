@@ -13,8 +13,7 @@ from healing.cluster.action_ledger import (
     StaleEpochError,
 )
 from healing.cluster.leadership import Leadership
-from knowledge.cluster import ClusterUnavailableError, WriteIntent, WriteOutcome
-from knowledge.identity import WorkloadKey
+from knowledge.cluster import Change, ClusterUnavailableError, WriteIntent, WriteOutcome
 from knowledge.journal import Memory
 
 UNSURE: Final = frozenset({"unknown"})
@@ -31,8 +30,8 @@ class Fenced:
 class Fencing(Protocol):
     """What a successor needs of a cluster's adapter."""
 
-    async def fence(self, target: WorkloadKey, *, epoch: int) -> Fenced | None:
-        """Shut earlier epochs out of `target`; None where it is gone.
+    async def fence(self, change: Change, *, epoch: int) -> Fenced | None:
+        """Shut earlier epochs out of the object of `change`; None where it is gone.
 
         Raises:
             ClusterUnavailableError: it could not be done now.
@@ -57,7 +56,7 @@ class Succession:
         try:
             memory = await self.ledger.begin(epoch)
             for intent in _open(memory):
-                fenced = await self.cluster.fence(intent.change.target, epoch=epoch)
+                fenced = await self.cluster.fence(intent.change, epoch=epoch)
                 outcome = _concluded(intent, fenced, epoch, now_unix_ns)
                 again = _anew(intent, outcome, fenced, epoch, now_unix_ns)
                 await self.ledger.hand_on(outcome, again)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from healing.cluster.kube.fence import fence_of
 from healing.cluster.kube.replicas import replicated
 from healing.cluster.kube.settings import KubernetesSettings
+from healing.cluster.kube.subjects import fence_of
 from knowledge.journal import Memory
 from tests.cluster import objects
 from tests.cluster.place import Place

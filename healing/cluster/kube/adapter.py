@@ -16,16 +16,18 @@ from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
 from healing.cluster.kube.reflector import Reflector, decoder
+from healing.cluster.kube.scalers import collection
 from healing.cluster.kube.settings import KubernetesSettings
+from healing.cluster.kube.subjects import seen_of
 from healing.cluster.kube.usage import Usage
 from healing.cluster.succession import Fenced
 from knowledge.cluster import (
+    Change,
     ClusterReport,
     ClusterUnavailableError,
     WriteIntent,
     WriteOutcome,
 )
-from knowledge.identity import WorkloadKey
 
 SYNC_S: Final = 5.0
 """How long a report waits for the first lists, before it says that the cluster is silent."""
@@ -35,9 +37,11 @@ WORKLOADS: Final = {
     "StatefulSet": "/apis/apps/v1/statefulsets",
     "DaemonSet": "/apis/apps/v1/daemonsets",
 }
-SCALED_OBJECTS: Final = "/apis/keda.sh/v1alpha1/scaledobjects"
 CANARIES: Final = "/apis/flagger.app/v1beta1/canaries"
-AUTOSCALERS: Final = "/apis/autoscaling/v2/horizontalpodautoscalers"
+
+
+class _Kind(msgspec.Struct):
+    kind: str = ""
 
 
 class KubernetesCluster:
@@ -84,22 +88,22 @@ class KubernetesCluster:
         assert self._mutator is not None  # begun
         return await self._mutator.write(intent)
 
-    async def fence(self, target: WorkloadKey, *, epoch: int) -> Fenced | None:
-        """Make every write to `target` that an earlier epoch has under way fail.
+    async def fence(self, change: Change, *, epoch: int) -> Fenced | None:
+        """Make every write to the object of `change` that an earlier epoch has under way fail.
 
-        Returns what reached it before; None where the target is gone.
+        Returns what reached it before; None where it is gone.
 
         Raises:
             ClusterUnavailableError: it could not be done now.
         """
         await self._begin()
         assert self._api is not None  # begun
-        body = await fence(self._api, target, epoch=epoch)
+        body = await fence(self._api, change, epoch=epoch)
         if body is None:
             return None
         self._note(body)
-        deployed = workloads.boil_down(body)
-        return Fenced(last_action_id=deployed.last_action_id(), resource_version=deployed.token())
+        seen = seen_of(change, body)
+        return Fenced(last_action_id=seen.last_action_id, resource_version=seen.token)
 
     async def close(self) -> None:
         """End all watches and connections; safe to call twice."""
@@ -132,8 +136,12 @@ class KubernetesCluster:
                 "pods": self._cache("/api/v1/pods", decoder(PodObject)),
                 "replicasets": self._cache("/apis/apps/v1/replicasets", releases.boil_down),
                 **{kind: self._cache(p, workloads.boil_down) for kind, p in WORKLOADS.items()},
-                "autoscalers": self._cache(AUTOSCALERS, decoder(ScalerObject)),
-                "scaledobjects": self._cache(SCALED_OBJECTS, decoder(ScalerObject), lacks=True),
+                "autoscalers": self._cache(
+                    collection("HorizontalPodAutoscaler"), decoder(ScalerObject)
+                ),
+                "scaledobjects": self._cache(
+                    collection("ScaledObject"), decoder(ScalerObject), lacks=True
+                ),
                 "canaries": self._cache(CANARIES, decoder(ScalerObject), lacks=True),
             }
             runs = (*(cache.run() for cache in self._caches.values()), self._usage.run())
@@ -192,4 +200,11 @@ class KubernetesCluster:
         )
 
     def _note(self, body: bytes) -> None:
-        self._caches["Deployment"].note(workloads.boil_down(body))
+        """Take what a write's answer shows, so that the next report is no older than that."""
+        match msgspec.json.decode(body, type=_Kind).kind:
+            case "HorizontalPodAutoscaler":
+                self._caches["autoscalers"].note(decoder(ScalerObject)(msgspec.Raw(body)))
+            case "ScaledObject":
+                self._caches["scaledobjects"].note(decoder(ScalerObject)(msgspec.Raw(body)))
+            case _:
+                self._caches["Deployment"].note(workloads.boil_down(body))

@@ -3,7 +3,7 @@
 A patch of ours tests the resource version that was read right before it. So once a target was
 written to by the successor, nothing fails to be late: whatever the predecessor still has under way,
 wherever it is held up, no longer fits. The epoch stays on the target as an annotation, and no write
-of an earlier one is even tried (`mutator.py`).
+of an earlier one is even tried (`subjects.py`).
 """
 
 from collections.abc import Mapping
@@ -11,35 +11,29 @@ from typing import Any, Final
 
 from healing.cluster.kube.api import UNREACHABLE, Api
 from healing.cluster.kube.names import FENCE
-from healing.cluster.kube.patches import operation, path_of
-from knowledge.cluster import ClusterUnavailableError
-from knowledge.identity import WorkloadKey
+from healing.cluster.kube.patches import operation
+from healing.cluster.kube.subjects import fence_of, name_of, path_of, uid_of
+from knowledge.cluster import Change, ClusterUnavailableError
 
 NOT_FOUND: Final = 404
 OVERTAKEN: Final = frozenset({409, 422})
 TRIES_MAX: Final = 5
 
 
-def fence_of(live: Mapping[str, Any]) -> int:
-    """Return the epoch that last took a target over; 0: none."""
-    text = (live["metadata"].get("annotations") or {}).get(FENCE, "")
-    return int(text) if text.isdigit() else 0
-
-
-async def fence(api: Api, target: WorkloadKey, *, epoch: int) -> bytes | None:
-    """Write the epoch on `target`, and return it as it is then; None where it is gone.
+async def fence(api: Api, change: Change, *, epoch: int) -> bytes | None:
+    """Write the epoch on the object of a change; return it as it is then, None where it is gone.
 
     Raises:
         ClusterUnavailableError: it was not done, or that is not known.
     """
-    if target.kind != "Deployment":
+    if change.target.kind != "Deployment":
         return None  # nothing else is ever written to
-    path = path_of(target)
+    path, target = path_of(change), name_of(change)
     for _ in range(TRIES_MAX):
         try:
             answer = await api.get(path)
             live = answer.json() if answer.ok else None
-            if answer.status == NOT_FOUND or (live and live["metadata"]["uid"] != target.uid):
+            if answer.status == NOT_FOUND or (live and live["metadata"]["uid"] != uid_of(change)):
                 return None
             if live is None:
                 raise ClusterUnavailableError(f"fence of {target}: {answer.message()}")
