@@ -54,6 +54,7 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
             "--use-service-account-credentials",
+            "--horizontal-pod-autoscaler-sync-period=2s",
             *FAST,
         )
         self._run(
