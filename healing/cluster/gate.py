@@ -5,6 +5,7 @@ action on each workload.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from knowledge.cluster import (
     Cluster,
@@ -20,9 +21,27 @@ Recheck = Callable[[WriteIntent, ClusterReport], Refused | None]
 
 
 async def write_guarded(
+    cluster: Cluster,
+    intent: WriteIntent,
+    recheck: Recheck,
+    *,
+    now_unix_ns: Callable[[], int],
+    may_have_happened: bool = False,
+) -> WriteOutcome:
+    """Write `intent`, which the caller has made durable; whatever happens is an outcome.
+
+    `may_have_happened`: an earlier try was sent, and its end is not known. That this try came to
+    nothing then says nothing about that one, which may still be on its way.
+    """
+    outcome = await _write(cluster, intent, recheck, now_unix_ns=now_unix_ns)
+    if may_have_happened and outcome.status in {"refused", "failed"}:
+        return replace(outcome, status="unknown", reason=f"not tried again: {outcome.reason}")
+    return outcome
+
+
+async def _write(
     cluster: Cluster, intent: WriteIntent, recheck: Recheck, *, now_unix_ns: Callable[[], int]
 ) -> WriteOutcome:
-    """Write `intent`, which the caller has made durable; whatever happens is an outcome."""
     try:
         report = await cluster.report()
     except ClusterUnavailableError as error:
