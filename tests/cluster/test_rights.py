@@ -24,7 +24,7 @@ COLLECTIONS = {
 }
 
 
-def _served(place: Place, settings: HealingSettings) -> Place:
+def served(place: Place, settings: HealingSettings) -> Place:
     """The same namespace, seen as a service account with the rights that are generated for it."""
     admin, own = place.plane.admin, f"{place.namespace}-own"
     admin.create("/api/v1/namespaces", objects.namespace(own, heal=False))
@@ -44,7 +44,7 @@ def _floor(workload: Workload) -> Change:
     return raised(workload)
 
 
-def _only(place: Place, *kinds: str) -> HealingSettings:
+def only(place: Place, *kinds: str) -> HealingSettings:
     """Healing is on in the namespace, for some kinds of action only."""
     others = {kind: "observe" for kind in ACTION_KINDS if kind not in kinds}
     return HealingSettings(
@@ -67,7 +67,7 @@ def test_each_action_works_with_its_own_rights_alone_and_fails_closed_without(
         change.__name__, "set_floor"
     )
     others = ("scale", "restart", "roll_back_release") if kind == "set_floor" else ("set_floor",)
-    place = _served(plain, _only(plain, kind) if healed else _only(plain, *others))
+    place = served(plain, only(plain, kind) if healed else only(plain, *others))
     spec = place.get(TARGET)["spec"]
 
     async def act(cluster: Cluster) -> WriteOutcome:
@@ -88,7 +88,7 @@ def test_each_action_works_with_its_own_rights_alone_and_fails_closed_without(
 
 def test_nothing_else_is_allowed(settled: Callable[[str], Place]) -> None:
     plain = settled(TARGET)
-    place = _served(plain, _only(plain, *ACTION_KINDS))
+    place = served(plain, only(plain, *ACTION_KINDS))
     account = place.plane.account(f"{place.namespace}-own", "homeostat")
     forbidden = [
         ("GET", place.path("secrets", group="v1"), None),
