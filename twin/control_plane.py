@@ -169,7 +169,7 @@ def _workload(deployment: Deployment) -> Workload:
         ),
         revision=deployment.template.release.number,
         is_rolling=deployment.is_rolling,
-        is_opted_in=True,
+        is_opted_in=service.is_opted_in,
         steered_by=service.steered_by,
         replicas_max=service.replicas_max,
         last_action_id=deployment.last_action_id,

@@ -133,6 +133,10 @@ class Kubelet:
             pod.outbox.logs.append(LogRecord(self._agenda.now_unix_ns, "ERROR", body))
             self._end_container(pod, oom_killed=False)
 
+    def crash(self, pod: PodState) -> None:
+        """End a running pod's process; it is started again as any other."""
+        self._end_container(pod, oom_killed=False)
+
     def _end_container(self, pod: PodState, *, oom_killed: bool) -> None:
         pod.incarnation += 1
         pod.oom_killed = oom_killed

@@ -4,6 +4,7 @@ Pure in the sense that matters: given the system, the seed, the start and the sa
 same simulated times, everything that it says is the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from random import Random
 from typing import Any, Final
@@ -12,6 +13,7 @@ from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from twin.agenda import Agenda
 from twin.control_plane import ControlPlane
+from twin.events import Events
 from twin.faults import Fault, Faults
 from twin.kubelet import Kubelet, random_uid
 from twin.mirror import Mirror, MirrorError, Picture, PodHealth
@@ -42,7 +44,9 @@ class World:
         self._agenda = Agenda(start_unix_ns)
         self._seconds = 0
         self._outboxes = Outboxes()
-        names = Random(f"{seed} names")
+        parts = ("names", "traffic", "pods", "faults")
+        self._chances = {part: Random(f"{seed} {part}") for part in parts}
+        names = self._chances["names"]
         self._deployments: dict[str, Deployment] = {}
         for index, service in enumerate(system.services):
             key = WorkloadKey(
@@ -57,12 +61,12 @@ class World:
             system=system,
             deployments=self._deployments,
             agenda=self._agenda,
-            rng=Random(f"{seed} traffic"),
+            rng=self._chances["traffic"],
             on_drained=self._drained,
         )
         self._kubelet = Kubelet(
             agenda=self._agenda,
-            rng=Random(f"{seed} pods"),
+            rng=self._chances["pods"],
             outboxes=self._outboxes,
             traffic=self._traffic,
             on_change=self._changed,
@@ -82,7 +86,14 @@ class World:
             kubelet=self._kubelet,
             roll_out=self._roll_out,
             agenda=self._agenda,
-            rng=Random(f"{seed} faults"),
+            rng=self._chances["faults"],
+        )
+        self._events = Events(
+            deployments=self._deployments,
+            traffic=self._traffic,
+            kubelet=self._kubelet,
+            rollouts=self._rollouts,
+            agenda=self._agenda,
         )
         self._mirror = Mirror(
             deployments=self._deployments, kubelet=self._kubelet, agenda=self._agenda
@@ -138,6 +149,11 @@ class World:
         """Let time pass until `to_unix_ns`; a time that has been is no news."""
         self._agenda.run_until(to_unix_ns)
 
+    @property
+    def deployments(self) -> Mapping[str, Deployment]:
+        """The running state of each service, for whoever plays with it."""
+        return self._deployments
+
     def take_telemetry(self) -> tuple[Parcel, ...]:
         """Return what the services have said since the last time."""
         return self._outboxes.take()
@@ -167,6 +183,28 @@ class World:
             FaultError: there is no such fault or service, or the one does not suit the other.
         """
         return self._faults.inject(kind, service)
+
+    def happen(self, kind: str, service: str) -> None:
+        """Let something happen that is no fault: see `twin.events`.
+
+        Raises:
+            ValueError: there is no such event or service.
+        """
+        self._events.happen(kind, service)
+
+    def set_demand(self, operation: str, arrivals_per_s: float) -> None:
+        """Let users ask for an operation of the entry service at this rate from now on."""
+        self._traffic.set_demand(operation, arrivals_per_s)
+
+    @property
+    def arrivals_per_s(self) -> Mapping[str, float]:
+        """How often users ask for what."""
+        return dict(self._traffic.arrivals_per_s)
+
+    def reseed(self, seed: int) -> None:
+        """Go on by other chances: copies of one world part ways here."""
+        for name, rng in self._chances.items():
+            rng.seed(f"{seed} {name}")
 
     def truth(self) -> dict[str, Any]:
         """Return what only the twin knows, as plain JSON values: faults, writes, real load."""
