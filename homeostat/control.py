@@ -227,7 +227,7 @@ class Control:
             intent,
             lambda intent, report: self._recheck(intent, report, clock()),
             now_unix_ns=clock,
-            may_have_happened=self.state.healing.ledger.is_unknown(intent.id),
+            is_retry=self.state.healing.ledger.is_unknown(intent.id),
         )
         self._outcomes = (*self._outcomes, outcome)
         await asyncio.get_running_loop().run_in_executor(

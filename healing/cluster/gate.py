@@ -26,15 +26,15 @@ async def write_guarded(
     recheck: Recheck,
     *,
     now_unix_ns: Callable[[], int],
-    may_have_happened: bool = False,
+    is_retry: bool = False,
 ) -> WriteOutcome:
     """Write `intent`, which the caller has made durable; whatever happens is an outcome.
 
-    `may_have_happened`: an earlier try was sent, and its end is not known. That this try came to
+    `is_retry`: an earlier try was sent, and its end is not known. That this try came to
     nothing then says nothing about that one, which may still be on its way.
     """
     outcome = await _write(cluster, intent, recheck, now_unix_ns=now_unix_ns)
-    if may_have_happened and outcome.status in {"refused", "failed"}:
+    if is_retry and outcome.status in {"refused", "failed"}:
         return replace(outcome, status="unknown", reason=f"not tried again: {outcome.reason}")
     return outcome
 

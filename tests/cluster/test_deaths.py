@@ -24,10 +24,10 @@ from knowledge.journal import Journal
 from knowledge.plans import RecoveryPlan, Verdict
 from tests.cluster import objects
 from tests.cluster.autoscalers import autoscaler
+from tests.cluster.doomed import ACTIONS, intent_of, journal_tick, plan_of
 from tests.cluster.place import Place
 from tests.cluster.story.house import status_of
 from tests.cluster.test_rights import only, served
-from tests.cluster.writer import ACTIONS, intent_of, journal_tick, plan_of
 from tests.parts.faulty_proxy import Fate, FaultyProxy
 from tests.parts.process import Process, free_port
 
@@ -129,7 +129,7 @@ def test_each_action_with_each_fate_of_its_request_takes_effect_once_or_not_at_a
     names = {f"{a}-{f.replace(' ', '-')}": f for a, f in product(ACTIONS, FATES)}
     deploy(place, list(names))
     proxy, kubeconfig = proxied({f"act-{name}": fate for name, fate in names.items()})
-    command = [sys.executable, "-m", "tests.cluster.writer", str(kubeconfig)]
+    command = [sys.executable, "-m", "tests.cluster.doomed", str(kubeconfig)]
     command += [str(tmp_path / "journal.db"), place.namespace]
     writer = Process(command, log=tmp_path / "writer.log")
     held = {f"act-{n}" for n, f in names.items() if f not in {"well", "cut"}}

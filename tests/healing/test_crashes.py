@@ -129,7 +129,7 @@ class Story:
                     intent,
                     self.recheck,
                     now_unix_ns=lambda: self.now_unix_ns,
-                    may_have_happened=state.ledger.is_unknown(intent.id),
+                    is_retry=state.ledger.is_unknown(intent.id),
                 )
                 self.may_die()
                 self.memory = replace(self.memory, outcomes=(*self.memory.outcomes, outcome))

@@ -1,7 +1,7 @@
 """A process that journals one intent for each Deployment of a namespace, and writes them all.
 
 What it runs is what the service runs between a plan and its outcome: the journal, the gate, the
-adapter. It is there to be killed: `python -m tests.cluster.writer KUBECONFIG JOURNAL NAMESPACE`.
+adapter. It is there to be killed: `python -m tests.cluster.doomed KUBECONFIG JOURNAL NAMESPACE`.
 """
 
 import asyncio
