@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args
@@ -37,12 +38,16 @@ FATES: tuple[Fate, ...] = get_args(Fate)
 EFFECTS = {"well": 1, "lost": 0, "reply lost": 1, "late": 1, "doubled": 1, "cut": 0}
 
 
+def _is_begun(place: Place, name: str) -> bool:
+    return REVISION in place.get(name)["metadata"]["annotations"]
+
+
 def deploy(place: Place, names: list[str]) -> None:
     """Deployments on the second of their releases; those of floors under an autoscaler."""
     for name in names:
         place.deploy(objects.deployment(name))
     for name in names:
-        place.until(lambda name=name: REVISION in place.get(name)["metadata"]["annotations"])  # type: ignore[misc]
+        place.until(partial(_is_begun, place, name))
         place.release(name, "1.1.0")
     for name in names:
         place.settle(name)
@@ -177,7 +182,7 @@ def test_a_brain_that_dies_again_and_again_takes_each_change_back_once(
     proxy, kubeconfig = proxied({f"undo-{name}": fate for name, fate in fates.items()})
     for count in range(1, 4):
         victim, _ = brain(tmp_path, place, kubeconfig, expiry_s=120.0)
-        wait(place, victim, lambda count=count: len(proxy.held) == count)  # type: ignore[misc]
+        wait(place, victim, partial(_has_held, proxy, count))
         victim.signal(signal.SIGKILL)
         victim.stop()
     proxy.heal()
@@ -196,6 +201,10 @@ def test_a_brain_that_dies_again_and_again_takes_each_change_back_once(
     assert place.get("scale")["spec"] == before["scale"]
     assert place.get("roll-back")["spec"] == before["roll-back"]
     assert place.plane.admin.get(floors)["spec"] == before["floor"]
+
+
+def _has_held(proxy: FaultyProxy, count: int) -> bool:
+    return len(proxy.held) == count
 
 
 async def _act(cluster: Cluster, place: Place, folder: Path) -> None:
