@@ -84,6 +84,10 @@ class Ledger:
             and entry.intent.change.target.same_name(target)
         )
 
+    def is_unknown(self, intent_id: str) -> bool:
+        """Whether an intent was tried, and nobody knows what came of it."""
+        return any(e.intent.id == intent_id and e.status == "unknown" for e in self.entries)
+
     def pruned(self, *, since_unix_ns: int) -> "Ledger":
         """Return the ledger without what is older than any window that is counted in."""
         return Ledger(

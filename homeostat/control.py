@@ -255,14 +255,13 @@ class Control:
 
     async def _tried(self, intent: WriteIntent, clock: Callable[[], int]) -> WriteOutcome:
         assert self._cluster is not None  # without one no guard lets a plan pass
-        entries = self.state.healing.ledger.entries
         self.is_writing = True
         outcome = await write_guarded(
             self._cluster,
             intent,
             lambda intent, report: self._recheck(intent, report, clock()),
             now_unix_ns=clock,
-            is_retry=any(e.intent.id == intent.id and e.status == "unknown" for e in entries),
+            is_retry=self.state.healing.ledger.is_unknown(intent.id),
         )
         self.is_writing = False
         if outcome.status == "refused" and self.replica.why_not(intent.epoch):

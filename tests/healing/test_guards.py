@@ -190,7 +190,7 @@ def test_what_surely_did_not_happen_spends_no_budget(world: Any, status: str) ->
 
 
 @pytest.mark.parametrize("status", ["applied", "unknown"])
-def test_what_may_have_happened_spends_budget(world: Any, status: str) -> None:
+def test_what_is_retry_spends_budget(world: Any, status: str) -> None:
     ledger = _ledger((TARGET, 5, None), status=status)
     assert _refusal(world.asked(ledger=ledger)) == "target cooldown"
 
