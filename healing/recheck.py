@@ -6,7 +6,7 @@ from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
-from knowledge.plans import RecoveryPlan, Refused
+from knowledge.plans import ApprovedPlan, Refused
 
 
 def recheck(
@@ -17,22 +17,42 @@ def recheck(
     if execution is None:
         reason = "nothing in hand asked for this write"
         return Refused(issue_id=intent.issue_id, guard="provenance", reason=reason)
-    asked = state.asked(execution.approved.plan, intent.change, situation, settings, but=intent.id)
+    asked = state.asked(
+        execution.approved.plan,
+        intent.change,
+        situation,
+        settings,
+        but=intent.id,
+        approval=execution.approved.approval,
+    )
     answer = check(asked, UNDO_GUARDS) if intent.is_undo else check(asked)
     if isinstance(answer, Refused) or intent.is_undo:
         return answer if isinstance(answer, Refused) else None
-    return _planned_anew(state, execution.approved.plan, situation, settings)
+    return _planned_anew(state, execution.approved, situation, settings)
 
 
 def _planned_anew(
-    state: HealingState, plan: RecoveryPlan, situation: Situation, settings: HealingSettings
+    state: HealingState, approved: ApprovedPlan, situation: Situation, settings: HealingSettings
 ) -> Refused | None:
-    """The evidence once more: on the facts of this moment the same change must come out."""
+    """The evidence once more: on the facts of this moment the same change must come out.
+
+    Where a person approved it, of the very same state of its target too.
+    """
+    plan = approved.plan
     issue = situation.issue(plan.issue_id)
     assert issue is not None  # a guard saw to it
-    again = plan_recovery(issue, situation, settings, state.ledger)
+    again = plan_recovery(
+        issue,
+        situation,
+        settings,
+        state.ledger,
+        resumed_unix_ns=state.resumed.get(issue.id, 0),
+    )
     if isinstance(again, Refused):
         return again
+    if approved.approval is not None and again.digest != approved.approval.digest:
+        reason = f"what was approved has moved: it is {again.digest} now"
+        return Refused(issue_id=plan.issue_id, guard="approval", reason=reason, plan=again)
     if again.change == plan.change:
         return None
     reason = "on fresh facts another change would be made"

@@ -60,7 +60,13 @@ class Brain:
             journal=journal,
             journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
-            state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
+            state=CoreState(
+                healing=recover(
+                    journal.memory(epoch),
+                    epoch=epoch,
+                    started_unix_ns=now,
+                )
+            ),
             settings=core,
             now_unix_ns=now,
         )

@@ -51,11 +51,13 @@ def tick(
         freshness=inputs.freshness,
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
+        stopped=inputs.stopped,
     )
     healing, done = heal(
         state.healing,
         situation,
         inputs.outcomes,
+        inputs.orders,
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
     )

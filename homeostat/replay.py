@@ -58,7 +58,12 @@ def _replay(journal: Journal) -> Replayed:
         if epoch not in whole:
             whole[epoch] = journal.is_whole(epoch)
             settings = from_json(CoreSettings, journal.settings_of(epoch))
-            state = CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
+            healing = recover(
+                journal.memory(epoch),
+                epoch=epoch,
+                started_unix_ns=journal.started_unix_ns(epoch),
+            )
+            state = CoreState(healing=healing)
         if not whole[epoch]:
             continue
         assert settings is not None

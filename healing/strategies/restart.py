@@ -30,6 +30,8 @@ def propose_restart(case: Case, settings: HealingSettings) -> Proposal | NotThis
             fact,
         ),
         expected=f"the pods of {key} work again after a fresh start",
+        settling_s=settings.starting_s,
+        cost=f"{case.workload.replicas} pods start anew, one after another",
     )
 
 

@@ -44,6 +44,8 @@ def propose_roll_back(case: Case, settings: HealingSettings) -> Proposal | NotTh
         undo=RollBackRelease(target=key, revision=current.number, revision_before=previous.number),
         facts=(Fact(source="telemetry", text=worse), _release_fact(current, age_s), against),
         expected=f"{key} on release {previous.version} serves as before",
+        settling_s=settings.starting_s,
+        cost=f"{case.workload.replicas} pods start anew, {current.version} is withdrawn",
     )
 
 

@@ -59,4 +59,6 @@ def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThi
             Fact(source="api", text=f"its {len(known)} pods use {usage:.0%} of their CPU limit"),
         ),
         expected=f"{key} with {replicas} replicas serves what is asked of it",
+        settling_s=settings.starting_s,
+        cost=f"room for {replicas - before} more pods",
     )
