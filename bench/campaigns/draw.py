@@ -20,9 +20,9 @@ HEALABLE: Final = ("search", "catalog", "orders", "stock")
 FAULTS: Final = ("overload", "bad_release", "crash_loop", "dead_service", "memory_leak")
 EVENTS: Final = ("good_release", "lone_crash", "busy_hour")
 WARM_COUNT: Final = 8
-CALM_S: Final = 180.0
+CALM_S: Final = 140.0
 FAULT_S: Final = 320.0
-LIE_S: Final = 150.0
+LIE_S: Final = 120.0
 
 
 def loss(seed: int) -> Scenario:

@@ -20,6 +20,13 @@ RIGHT: Final = {
 LATENESS_S: Final = 10.0
 VISIBLE_S: Final = 90.0
 """So long must a fault be seen before it can be asked that something was done."""
+PATHS: Final = {
+    "search": {"gateway", "search"},
+    "catalog": {"gateway", "catalog"},
+    "orders": {"gateway", "orders"},
+    "stock": {"gateway", "search", "catalog", "stock"},
+}
+"""Who must speak for a sickness of each service to be seen on its way to the users."""
 FAINT_SHARE: Final = 0.2
 
 
@@ -36,7 +43,7 @@ def is_healed(played: Played) -> bool:
 
 
 def is_visible(scenario: Scenario) -> bool:
-    """Whether the telemetry that is left shows the sick service and its users long enough."""
+    """Whether the telemetry that is left shows the sick service up to its users long enough."""
     for happening in scenario.happenings:
         dark = [t for t in scenario.troubles if _hides(t, happening.service)]
         seen_s = scenario.length_s - happening.at_s
@@ -49,7 +56,7 @@ def is_visible(scenario: Scenario) -> bool:
 
 
 def _hides(trouble: Trouble, service: str) -> bool:
-    if trouble.services and not trouble.services & {service, "gateway"}:
+    if trouble.services and not trouble.services & PATHS[service]:
         return False
     match trouble.kind:
         case "silent" | "restarted":

@@ -64,7 +64,8 @@ def _against(new: Iterable[Pod], old: Iterable[Pod]) -> Fact | None:
     if 2 * len(failed) >= len(new) > 0 and not any(pod.probe == "failed" for pod in old):
         return Fact(source="probe", text=f"{len(failed)} of {len(new)} new pods fail our probe")
     crashing = [pod for pod in new if pod.restart_count and not pod.ready]
-    if 2 * len(crashing) >= len(new) > 0 and all(pod.ready for pod in old):
+    restarts = sum(pod.restart_count for pod in crashing)  # one alone is what happens
+    if restarts > 1 and 2 * len(crashing) >= len(new) > 0 and all(pod.ready for pod in old):
         return Fact(source="api", text=f"{len(crashing)} of {len(new)} new pods do not stay up")
     return None
 
