@@ -3,7 +3,7 @@
 import hashlib
 from typing import Final
 
-from knowledge.cluster import Change, Restart, RollBackRelease, Scale, Workload
+from knowledge.cluster import Change, Restart, RollBackRelease, Scale, SetFloor, Workload
 from knowledge.codec import to_json
 
 DIGEST_CHARS: Final = 16
@@ -15,6 +15,9 @@ def diff_of(change: Change, workload: Workload) -> tuple[str, ...]:
     match change:
         case Scale():
             return (f"spec.replicas: {change.replicas_before} -> {change.replicas}",)
+        case SetFloor():
+            where = f"{change.scaler_kind} {change.scaler_name}"
+            return (f"{where}, least replicas: {change.floor_before} -> {change.floor}",)
         case Restart():
             pods, revision = workload.replicas, workload.revision
             return (f"spec.template: all {pods} pods are made anew on revision {revision}",)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from healing.ledger import Entry, Ledger
-from knowledge.cluster import Change, ClusterReport, RollBackRelease, Scale, WriteIntent
+from knowledge.cluster import Change, ClusterReport, RollBackRelease, Scale, SetFloor, WriteIntent
 from knowledge.plans import ApprovedPlan, Verdict
 
 Phase = Literal["writing", "verifying", "undoing", "done"]
@@ -59,9 +59,9 @@ def first_intent(
         issue_id=plan.issue_id,
         epoch=epoch,
         change=plan.change,
-        resource_version=workload.resource_version,
+        resource_version=workload.token_of(plan.change),
         undo=plan.undo,
-        is_undo=False,
+        is_undo=plan.ends_boost,  # it takes something back, and spends no budget
         created_unix_ns=now_unix_ns,
     )
 
@@ -80,7 +80,7 @@ def undo_intent(
         issue_id=plan.issue_id,
         epoch=epoch,
         change=plan.undo,
-        resource_version=workload.resource_version,
+        resource_version=workload.token_of(plan.undo),
         undo=None,
         is_undo=True,
         created_unix_ns=now_unix_ns,
@@ -98,6 +98,9 @@ def is_superseded(change: Change, cluster: ClusterReport) -> bool:
     match change:
         case Scale():
             return workload.replicas != change.replicas_before
+        case SetFloor():
+            scaler = workload.scaler
+            return scaler is None or scaler.floor != change.floor_before
         case RollBackRelease():
             return workload.revision != change.revision_before
         case _:

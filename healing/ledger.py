@@ -28,7 +28,7 @@ class Entry:
     @property
     def is_disruptive(self) -> bool:
         """True if pods were replaced."""
-        return self.intent.change.kind != "scale"
+        return self.intent.change.kind not in {"scale", "set_floor"}
 
     @property
     def condemns(self) -> int | None:
@@ -42,7 +42,7 @@ class Entry:
 def _turns(earlier: Entry, later: Entry) -> bool:
     """Whether the later write takes back what the earlier did, wholly or in part."""
     if later.intent.is_undo:
-        return True
+        return later.intent.undo is None  # a boost that ends in time is no reversal
     one, other = earlier.intent.change, later.intent.change
     if one.kind == "scale" and other.kind == "scale":
         return (one.replicas > one.replicas_before) != (other.replicas > other.replicas_before)

@@ -36,7 +36,7 @@ def found_outcomes(
         if entry.status != "unknown":
             continue
         workload = situation.cluster.workload(entry.intent.change.target)
-        happened = workload is not None and workload.last_action_id == entry.intent.id
+        happened = workload is not None and workload.was_written_by(entry.intent.id)
         late_s = (situation.now_unix_ns - entry.intent.created_unix_ns) / 1e9
         if happened or late_s > settings.plan_expiry_s + LOOK_UP_S:
             found.append(

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from healing.boosts import plans_to_end
 from healing.execute import Execution, first_intent
-from healing.guards import check
+from healing.guards import BOOST_END_GUARDS, check
 from healing.plan import plan_recovery
 from healing.settings import HealingSettings
 from healing.situation import Situation
@@ -26,6 +27,16 @@ def planned(
         if issue.state != "firing" or is_well_again or issue.id in in_hand:
             continue
         answer = _answer(state, issue, situation, settings)
+        if isinstance(answer, Refused):
+            refused.append(answer)
+            continue
+        state, intent = _begun(state, answer, situation)
+        approved.append(answer)
+        intents.append(intent)
+    for ending in plans_to_end(situation, settings):
+        if isinstance(ending, Refused) or ending.issue_id in in_hand:
+            continue  # it is too early, or under way
+        answer = check(state.asked(ending, ending.change, situation, settings), BOOST_END_GUARDS)
         if isinstance(answer, Refused):
             refused.append(answer)
             continue

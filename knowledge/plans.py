@@ -54,6 +54,8 @@ class RecoveryPlan:
     before: tuple[Symptom, ...] = ()
     diff: tuple[str, ...] = ()
     digest: str = ""
+    ends_boost: bool = False
+    """It takes room away that is not needed any more: nothing is wrong, and nothing may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

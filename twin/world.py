@@ -16,6 +16,7 @@ from twin.control_plane import ControlPlane
 from twin.events import Events
 from twin.faults import Fault, Faults
 from twin.kubelet import Kubelet, random_uid
+from twin.mirror import Mirror, MirrorError, Picture, PodHealth
 from twin.model import NS_PER_S, Service, System
 from twin.pods import Deployment, PodState, Release
 from twin.queueing import offered_load
@@ -35,8 +36,11 @@ RESOURCE_VERSION_FIRST: Final = 184_200
 class World:
     """A running system on a cluster, from `start_unix_ns` on."""
 
-    def __init__(self, system: System, seed: int, start_unix_ns: int) -> None:
+    def __init__(
+        self, system: System, seed: int, start_unix_ns: int, *, is_mirror: bool = False
+    ) -> None:
         self._system = system
+        self._is_mirror = is_mirror
         self._agenda = Agenda(start_unix_ns)
         self._seconds = 0
         self._outboxes = Outboxes()
@@ -80,7 +84,7 @@ class World:
             deployments=self._deployments,
             traffic=self._traffic,
             kubelet=self._kubelet,
-            rollouts=self._rollouts,
+            roll_out=self._roll_out,
             agenda=self._agenda,
             rng=self._chances["faults"],
         )
@@ -90,6 +94,9 @@ class World:
             kubelet=self._kubelet,
             rollouts=self._rollouts,
             agenda=self._agenda,
+        )
+        self._mirror = Mirror(
+            deployments=self._deployments, kubelet=self._kubelet, agenda=self._agenda
         )
         for service in system.services:
             self._install(service, names)
@@ -109,6 +116,8 @@ class World:
             deployment.releases.append(release)
             deployment.templates[release.number] = self._rollouts.new_template(release)
         deployment.template = deployment.templates[len(service.versions)]
+        if self._is_mirror:  # its pods are those of the cluster that is followed
+            return
         for _ in range(service.replicas):
             self._kubelet.adopt(deployment, rng.uniform(POD_AGE_MIN_S, POD_AGE_MAX_S))
 
@@ -116,7 +125,12 @@ class World:
         self._kubelet.drained(pod)
 
     def _changed(self, deployment: Deployment) -> None:
-        self._rollouts.reconcile(deployment)
+        if not self._is_mirror:
+            self._rollouts.reconcile(deployment)
+
+    def _roll_out(self, deployment: Deployment, release: Release) -> None:
+        if not self._is_mirror:  # whoever plays deploys to the cluster that is followed
+            self._rollouts.roll(deployment, self._rollouts.new_template(release))
 
     def _second(self, _: None) -> None:
         self._seconds += 1
@@ -151,6 +165,16 @@ class World:
     def write(self, intent: WriteIntent) -> WriteOutcome:
         """Do what the cluster port is asked to."""
         return self._control_plane.write(intent)
+
+    def follow(self, picture: Picture) -> tuple[PodHealth, ...]:
+        """Take over the pods of the cluster that is followed; return how they fare.
+
+        Raises:
+            MirrorError: the world has a cluster of its own, or no such service.
+        """
+        if not self._is_mirror:
+            raise MirrorError("this world has a cluster of its own and follows none")
+        return self._mirror.follow(picture)
 
     def inject(self, kind: str, service: str | None = None) -> Fault:
         """Play a fault now.
@@ -208,6 +232,7 @@ def fault_truth(fault: Fault) -> dict[str, Any]:
         "kind": fault.kind,
         "service": fault.service,
         "workload": fault.workload,
+        "version": fault.version,
         "injected_unix_ns": fault.injected_unix_ns,
         "cured_unix_ns": fault.cured_unix_ns,
     }

@@ -7,7 +7,8 @@ An undo asks only what keeps it from hurting: permission, fresh facts, and the s
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
-from healing.guards.budgets import BUDGETS
+from healing.guards.budgets import BUDGETS, in_flight
+from healing.guards.calm import CALM
 from healing.guards.evidence import EVIDENCE
 from healing.guards.freshness import FRESHNESS, fresh_cluster
 from healing.guards.permission import APPROVAL, PERMISSION
@@ -25,6 +26,13 @@ GUARDS: Final[tuple[Guard, ...]] = (
     *APPROVAL,
 )
 """The last one is asked only where all others let a plan pass."""
+BOOST_END_GUARDS: Final[tuple[Guard, ...]] = (
+    *PERMISSION,
+    *FRESHNESS,
+    *TARGET,
+    *CALM,
+    in_flight,
+)
 UNDO_GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, fresh_cluster, *TARGET)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from healing.guards.asked import Asked, Guard
-from knowledge.cluster import ClusterReport, Scale, Workload
+from knowledge.cluster import Change, ClusterReport, Scale, SetFloor, Workload
 from knowledge.identity import WorkloadKey
 
 SURGE: Final = 1
@@ -19,9 +19,9 @@ def headroom(asked: Asked) -> str | None:
     find no node leave the change unsettled, and an unsettled change is never called a success.
     """
     change, workload = asked.change, asked.workload
-    if not isinstance(change, Scale) or workload is None or workload.room is None:
+    if workload is None or workload.room is None:
         return None
-    more = change.replicas - change.replicas_before
+    more = _wanted(change) - workload.replicas
     if more <= workload.room:
         return None
     return f"{more} more pods of {workload.key} are wanted, there is room for {workload.room}"
@@ -29,15 +29,16 @@ def headroom(asked: Asked) -> str | None:
 
 def callees_bear_more(asked: Asked) -> str | None:
     """Nothing that the target calls is at its limit: more callers would only push it over."""
-    change, cluster = asked.change, asked.situation.cluster
-    is_up = isinstance(change, Scale) and change.replicas > change.replicas_before
-    if not is_up or asked.is_undo or cluster is None:
+    workload, cluster = asked.workload, asked.situation.cluster
+    if workload is None or cluster is None or asked.is_undo:
+        return None
+    if _wanted(asked.change) <= workload.replicas:
         return None
     limit = asked.settings.scale_usage_min
-    for workload in _callees(asked, cluster):
-        usage = _usage(cluster, workload)
+    for callee in _callees(asked, cluster):
+        usage = _usage(cluster, callee)
         if usage is not None and usage >= limit:
-            return f"{workload.key}, which it calls, uses {usage:.0%} of its CPU limit itself"
+            return f"{callee.key}, which it calls, uses {usage:.0%} of its CPU limit itself"
     return None
 
 
@@ -48,7 +49,7 @@ def few_unavailable(asked: Asked) -> str | None:
     as those that we take away. The target's own are what is to be cured.
     """
     cluster = asked.situation.cluster
-    if asked.change.kind == "scale" or asked.is_undo or cluster is None:
+    if asked.change.kind in {"scale", "set_floor"} or asked.is_undo or cluster is None:
         return None
     opted_in = [w for w in cluster.workloads if w.is_opted_in]
     others = [w for w in opted_in if not w.key.same_name(asked.change.target)]
@@ -60,6 +61,17 @@ def few_unavailable(asked: Asked) -> str | None:
     if missing + SURGE <= limit:
         return None
     return f"{missing} pods of other workloads are unavailable, and {limit} may be, ours included"
+
+
+def _wanted(change: Change) -> int:
+    """The replicas that a change asks for; 0 where it asks for none."""
+    match change:
+        case Scale():
+            return change.replicas
+        case SetFloor():
+            return change.floor or 0
+        case _:
+            return 0
 
 
 def _callees(asked: Asked, cluster: ClusterReport) -> list[Workload]:
