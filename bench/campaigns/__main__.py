@@ -4,11 +4,15 @@ import argparse
 import asyncio
 import gc
 import json
+import os
+import platform
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
+
+import polars
 
 from bench.campaigns.draw import fault, lie, loss
 from bench.campaigns.run import Played, play
@@ -18,6 +22,7 @@ from bench.campaigns.simulation import Simulation, warmed
 from bench.campaigns.town import TOWN
 
 WARM_S: Final = 120.0
+CHUNK: Final = 25
 CAMPAIGNS: Final[dict[str, tuple[Callable[[int], Scenario], int]]] = {
     "loss": (loss, 700),
     "faults": (fault, 300),
@@ -36,26 +41,35 @@ async def tell(scenarios: Iterable[Scenario], warm: dict[int, Simulation]) -> li
             gc.collect()
             gc.freeze()  # what stays need not be looked through again and again
         played.append(await play(scenario, warm[scenario.warm]))
-        if len(played) % 50 == 0:
-            sys.stderr.write(f"{len(played)} stories\n")
     return played
 
 
-def run(names: Iterable[str], *, share: float, first: int, out: Path) -> dict[str, Any]:
-    """Tell the campaigns of `names` and write what came of them."""
+def run(names: Iterable[str], *, share: float, first: int, out: Path) -> None:
+    """Tell the campaigns of `names`; what came of them is written down every few stories."""
     report: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    out.parent.mkdir(parents=True, exist_ok=True)
     warm: dict[int, Simulation] = {}
     for name in names:
         draw, count = CAMPAIGNS[name]
         began = time.monotonic()
-        seeds = range(first, first + max(1, round(share * count)))
-        played = asyncio.run(tell((draw(seed) for seed in seeds), warm))
-        report[name] = summary(played, allowed=ALLOWED)
-        report[name]["wall_s"] = round(time.monotonic() - began, 1)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(report, indent=2) + "\n")
-        sys.stdout.write(f"{name}: {_line(report[name])}\n")
-    return report
+        played: list[Played] = []
+        for seeds in batched(range(first, first + max(1, round(share * count))), CHUNK):
+            played += asyncio.run(tell(map(draw, seeds), warm))
+            report[name] = {
+                "first_seed": first,
+                **summary(played, allowed=ALLOWED),
+                "wall_s": round(time.monotonic() - began, 1),
+                "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python "
+                f"{platform.python_version()}, polars {polars.__version__}",
+            }
+            out.write_text(json.dumps(report, indent=2) + "\n")
+            sys.stderr.write(f"{name}: {_line(report[name])}\n")
+
+
+def batched(seeds: range, size: int) -> Iterator[range]:
+    """Yield `seeds` in parts of at most `size`."""
+    for begin in range(0, len(seeds), size):
+        yield seeds[begin : begin + size]
 
 
 def _line(figures: dict[str, Any]) -> str:
