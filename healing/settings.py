@@ -26,6 +26,9 @@ class HealingSettings:
     actions: Mapping[ActionKind, Mode] = field(default_factory=dict)
     """The most that a kind of action may do, wherever; the lower of the two modes counts."""
 
+    stop_file: str | None = None
+    """While this file is there nothing is written at all; none named: `stop` in the state_dir."""
+
     maintenance: tuple[MaintenanceWindow, ...] = ()
     """Times of the week in which people are at work and nothing is written."""
 

@@ -18,6 +18,7 @@ from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
+from healing.orders import obeyed
 from healing.recheck import recheck
 from homeostat.core import CoreSettings, CoreState, tick
 from knowledge.cluster import (
@@ -29,6 +30,7 @@ from knowledge.cluster import (
 )
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
+from knowledge.orders import Order
 from knowledge.plans import Refused
 from knowledge.schemas import SIGNALS
 from knowledge.ticks import TickInputs, TickOutputs
@@ -55,6 +57,7 @@ class Control:
         settings: CoreSettings,
         now_unix_ns: int,
         worker: Executor | None = None,
+        stopped: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._buffers = buffers
         self._cluster = cluster
@@ -63,6 +66,8 @@ class Control:
         self._epoch = epoch
         self._settings = settings
         self._outcomes: tuple[WriteOutcome, ...] = ()
+        self._orders: tuple[Order, ...] = ()
+        self._stopped = stopped
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
@@ -89,6 +94,33 @@ class Control:
     def duplicate_count(self) -> int:
         """Requests that came more than once, since the start."""
         return self._watch.duplicate_count
+
+    @property
+    def settings(self) -> CoreSettings:
+        """What the core concludes by."""
+        return self._settings
+
+    def adopt(self, settings: CoreSettings) -> None:
+        """Conclude by other settings from the next tick on; a replay of this epoch would differ."""
+        self._settings = settings
+
+    def give(self, order: Order) -> str | None:
+        """Take an order, which holds for each write from now on; or return why it cannot be."""
+        healing = self.state.healing
+        known = {p.id for p in healing.pauses} | {e.issue_id for e in healing.escalations}
+        if order.kind == "approve" and order.digest not in self._awaited():
+            return f"no plan {order.digest} waits for an approval (any more): see /status"
+        if order.kind == "resume" and order.id not in known | {
+            o.id for o in self._orders if o.kind == "pause"
+        }:
+            return f"no pause and no escalated issue is called {order.id}: see /status"
+        self._orders = (*self._orders, order)
+        if order.kind == "approve":
+            self._next_plan_unix_ns = 0  # a person waits
+        return None
+
+    def _awaited(self) -> set[str]:
+        return {r.plan.digest for r in self.refused if r.guard == "approval" and r.plan}
 
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
@@ -175,12 +207,16 @@ class Control:
             outcomes=self._outcomes,
             is_planning_due=is_planning_due,
             diagnoses=await self._diagnoses(now, is_due=is_planning_due),
+            orders=self._orders,
+            stopped=self._stopped(),
         )
+        taken = len(inputs.orders)
         state, outputs = tick(self.state, inputs, self._settings)
         await loop.run_in_executor(
             self._worker, self._journal.append_tick, self._epoch, inputs, outputs
         )
         self.state, self.outputs, self._outcomes = state, outputs, ()
+        self._orders = self._orders[taken:]  # others may have come in meanwhile
         if is_planning_due:
             self.refused = outputs.refused
         for intent in outputs.intents:
@@ -237,8 +273,17 @@ class Control:
         if self.halted is not None:
             return Refused(issue_id=intent.issue_id, guard="halted", reason=self.halted)
         assert self.state.situation is not None
-        situation = replace(self.state.situation, cluster=report, now_unix_ns=now)
-        return recheck(self.state.healing, intent, situation, self._settings.healing)
+        situation = replace(
+            self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
+        )
+        settings = self._settings.healing
+        healing = obeyed(
+            self.state.healing,
+            self._orders,
+            approval_expiry_s=settings.approval_expiry_s,
+            now_unix_ns=now,
+        )
+        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from knowledge.issues import Issue, Symptom
-from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.orders import Pause
+from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -80,3 +81,6 @@ class StatusSnapshot:
     issues: tuple[Issue, ...]
     treatments: tuple[Treatment, ...]
     actions: tuple[ActionRecord, ...]
+    stopped: str | None = None
+    pauses: tuple[Pause, ...] = ()
+    escalations: tuple[Escalation, ...] = ()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import polars
+import polars as pl
 
 from bench.campaigns.draw import fault, lie, loss
 from bench.campaigns.run import Played, play
@@ -60,7 +60,7 @@ def run(names: Iterable[str], *, share: float, first: int, out: Path) -> None:
                 **summary(played, allowed=ALLOWED),
                 "wall_s": round(time.monotonic() - began, 1),
                 "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python "
-                f"{platform.python_version()}, polars {polars.__version__}",
+                f"{platform.python_version()}, polars {pl.__version__}",
             }
             out.write_text(json.dumps(report, indent=2) + "\n")
             sys.stderr.write(f"{name}: {_line(report[name])}\n")

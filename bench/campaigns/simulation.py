@@ -8,6 +8,7 @@ reads here. A simulation can be copied: many stories go on from one warm start.
 import copy
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from random import Random
 from typing import Any, Final, Self
 
@@ -23,6 +24,7 @@ from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.journal import Journal
+from knowledge.plans import Mode
 from knowledge.ticks import TickInputs, TickOutputs
 from twin.model import System
 from twin.world import World
@@ -131,6 +133,11 @@ class Simulation:
         if scenario.forgery is not None:
             begin = start + int(scenario.forgery.begin_s * NS_PER_S)
             self._forger = Forger(scenario.forgery, copy.deepcopy(self.world), begin)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Let another mode hold from now on."""
+        settings = self.control.settings
+        self.control.adopt(replace(settings, healing=replace(settings.healing, mode=mode)))
 
     async def step(self) -> None:
         """Go on to the next look at the telemetry, and take it."""
