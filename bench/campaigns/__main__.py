@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from bench.campaigns.draw import fault, lie, loss
+from bench.campaigns.draw import fault, lie, loss, storm
 from bench.campaigns.run import Played, play
-from bench.campaigns.scenario import Scenario
+from bench.campaigns.scenario import Place, Scenario
 from bench.campaigns.score import summary
 from bench.campaigns.simulation import Simulation, warmed
+from bench.campaigns.swarm import SWARM
 from bench.campaigns.town import TOWN
 
 WARM_S: Final = 120.0
@@ -27,20 +28,34 @@ CAMPAIGNS: Final[dict[str, tuple[Callable[[int], Scenario], int]]] = {
     "loss": (loss, 700),
     "faults": (fault, 300),
     "forged": (lie, 1000),
+    "storm": (storm, 40),
 }
 """What is drawn, and how many stories are told by default."""
-ALLOWED: Final = frozenset(service.name for service in TOWN.services if service.is_opted_in)
+ALLOWED: Final = frozenset(
+    service.name for system in (TOWN, SWARM) for service in system.services if service.is_opted_in
+)
 
 
-async def tell(scenarios: Iterable[Scenario], warm: dict[int, Simulation]) -> list[Played]:
+PLACES: Final[dict[Place, Callable[[int], Simulation]]] = {
+    "town": lambda seed: Simulation(TOWN, seed),
+    "swarm": lambda seed: Simulation(SWARM, seed),
+    "swarm without its gateway": lambda seed: Simulation(
+        SWARM, seed, silent=frozenset({"gateway"})
+    ),
+}
+Warm = dict[tuple[Place, int], Simulation]
+
+
+async def tell(scenarios: Iterable[Scenario], warm: Warm) -> list[Played]:
     """Play all scenarios, each from a copy of its warm start."""
     played = []
     for scenario in scenarios:
-        if scenario.warm not in warm:
-            warm[scenario.warm] = await warmed(Simulation(TOWN, scenario.warm), WARM_S)
+        key = scenario.place, scenario.warm
+        if key not in warm:
+            warm[key] = await warmed(PLACES[scenario.place](scenario.warm), WARM_S)
             gc.collect()
             gc.freeze()  # what stays need not be looked through again and again
-        played.append(await play(scenario, warm[scenario.warm]))
+        played.append(await play(scenario, warm[key]))
     return played
 
 
@@ -48,7 +63,7 @@ def run(names: Iterable[str], *, share: float, first: int, out: Path) -> None:
     """Tell the campaigns of `names`; what came of them is written down every few stories."""
     report: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
     out.parent.mkdir(parents=True, exist_ok=True)
-    warm: dict[int, Simulation] = {}
+    warm: Warm = {}
     for name in names:
         draw, count = CAMPAIGNS[name]
         began = time.monotonic()

@@ -9,9 +9,11 @@ from bench.campaigns.scenario import (
     Disturbance,
     Forgery,
     Happening,
+    Place,
     Scenario,
     Trouble,
 )
+from bench.campaigns.swarm import COUNT, ROOT
 
 SERVICES: Final = ("gateway", "search", "catalog", "orders", "payment", "stock", "rates")
 INNER: Final = ("search", "catalog", "orders", "payment", "stock", "rates")
@@ -23,6 +25,7 @@ WARM_COUNT: Final = 8
 CALM_S: Final = 140.0
 FAULT_S: Final = 320.0
 LIE_S: Final = 120.0
+STORM_S: Final = 200.0
 
 
 def loss(seed: int) -> Scenario:
@@ -54,6 +57,28 @@ def fault(seed: int) -> Scenario:
         length_s=FAULT_S,
         happenings=(Happening(kind=kind, at_s=at_s, service=service, is_fault=True),),
         troubles=(trouble,),
+    )
+
+
+def storm(seed: int) -> Scenario:
+    """One service that fifty need falls ill; every fourth time fifteen of the fifty do instead."""
+    rng = Random(f"storm {seed}")
+    place: Place = rng.choice(("swarm", "swarm without its gateway"))
+    at_s = rng.uniform(5, 25)
+    if seed % 4 == 3:
+        kind, sick = "bad_release", rng.sample(range(COUNT), 15)
+        services = [f"desk-{number:02}" for number in sorted(sick)]
+    else:
+        kind, services = rng.choice(("bad_release", "crash_loop", "dead_service")), [ROOT]
+    return Scenario(
+        name=f"storm: {'one cause' if services == [ROOT] else 'many causes'}",
+        seed=seed,
+        warm=0,
+        place=place,
+        length_s=STORM_S,
+        happenings=tuple(
+            Happening(kind=kind, at_s=at_s, service=service, is_fault=True) for service in services
+        ),
     )
 
 

@@ -20,6 +20,7 @@ RIGHT: Final = {
 LATENESS_S: Final = 10.0
 VISIBLE_S: Final = 90.0
 """So long must a fault be seen before it can be asked that something was done."""
+WORKLOADS: Final = {"town": 7, "swarm": 52, "swarm without its gateway": 52}
 PATHS: Final = {
     "search": {"gateway", "search"},
     "catalog": {"gateway", "catalog"},
@@ -71,7 +72,7 @@ def _hides(trouble: Trouble, service: str) -> bool:
             return False
 
 
-def overruns(played: Played, settings: HealingSettings, *, workload_count: int) -> list[str]:
+def overruns(played: Played, settings: HealingSettings) -> list[str]:
     """Return which stop figures were overrun, counted anew from the twin's record of writes."""
     actions = played.actions
     found = []
@@ -84,7 +85,7 @@ def overruns(played: Played, settings: HealingSettings, *, workload_count: int) 
         if len(near) >= settings.namespace_count_max:
             found.append("namespace")
         touched = {w.workload for w in before if write.at_s - w.at_s < 3600} | {write.workload}
-        share = int(settings.blast_ratio_max * workload_count)
+        share = int(settings.blast_ratio_max * WORKLOADS[played.scenario.place])
         if len(touched) > max(settings.blast_count_min, share):
             found.append("blast radius")
         if write.factor > settings.scale_factor_max:
@@ -116,9 +117,10 @@ def summary(stories: Iterable[Played], *, allowed: frozenset[str]) -> dict[str, 
         "budget_overruns": [
             {"story": p.scenario.name, "seed": p.scenario.seed, "what": what}
             for p in stories
-            for what in overruns(p, settings, workload_count=len(allowed))
+            for what in overruns(p, settings)
         ],
         "outside_allow_list": sum(len(strangers(p, allowed)) for p in stories),
+        "most_actions_in_a_story": max((len(p.actions) for p in stories), default=0),
         "faulty": len(faulty),
         "faulty_and_visible": len(asked),
         "healed_of_visible": sum(is_healed(p) for p in asked),

@@ -91,7 +91,16 @@ class TwinCluster:
 class Simulation:
     """A world, the wire and the service; `step` moves all of them to the next look."""
 
-    def __init__(self, system: System, seed: int, settings: CoreSettings = SETTINGS) -> None:
+    def __init__(
+        self,
+        system: System,
+        seed: int,
+        settings: CoreSettings = SETTINGS,
+        *,
+        silent: frozenset[str] = frozenset(),
+    ) -> None:
+        """`silent`: services that say nothing of themselves, from the beginning."""
+        self._silent = silent
         self.world = World(system, seed, START_UNIX_NS)
         self.start_unix_ns = START_UNIX_NS
         self._wire = Wire((), Random(seed), START_UNIX_NS)
@@ -146,7 +155,11 @@ class Simulation:
             at_unix_ns, happening = self._happenings.pop(0)
             self._play(happening, at_unix_ns)
         self.world.advance(now)
-        sent = self.world.take_telemetry()
+        sent = tuple(
+            parcel
+            for parcel in self.world.take_telemetry()
+            if parcel.source.service not in self._silent
+        )
         if self._forger is not None:
             sent = self._forger.instead_of(sent, now_unix_ns=now)
         for signal, rows in tables(self._wire.carry(sent, now_unix_ns=now)):
