@@ -120,8 +120,8 @@ class Brain:
             treatments=publish.treatments_of(control.state.healing, control.refused),
             actions=publish.actions_of(control.state.healing),
             stopped=EmergencyStop(self._settings.stop_file).reason(),
-            pauses=control.state.healing.pauses,
-            escalations=control.state.healing.escalations,
+            pauses=control.healing(now).pauses,
+            escalations=control.healing(now).escalations,
         )
 
 

@@ -20,6 +20,7 @@ from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
 from healing.orders import obeyed
 from healing.recheck import recheck
+from healing.state import HealingState
 from homeostat.core import CoreSettings, CoreState, tick
 from knowledge.cluster import (
     Cluster,
@@ -106,18 +107,25 @@ class Control:
 
     def give(self, order: Order) -> str | None:
         """Take an order, which holds for each write from now on; or return why it cannot be."""
-        healing = self.state.healing
+        healing = self.healing(order.given_unix_ns)
         known = {p.id for p in healing.pauses} | {e.issue_id for e in healing.escalations}
         if order.kind == "approve" and order.digest not in self._awaited():
             return f"no plan {order.digest} waits for an approval (any more): see /status"
-        if order.kind == "resume" and order.id not in known | {
-            o.id for o in self._orders if o.kind == "pause"
-        }:
+        if order.kind == "resume" and order.id not in known:
             return f"no pause and no escalated issue is called {order.id}: see /status"
         self._orders = (*self._orders, order)
         if order.kind == "approve":
             self._next_plan_unix_ns = 0  # a person waits
         return None
+
+    def healing(self, now_unix_ns: int) -> HealingState:
+        """What healing remembers, with what people said since the last tick."""
+        return obeyed(
+            self.state.healing,
+            self._orders,
+            approval_expiry_s=self._settings.healing.approval_expiry_s,
+            now_unix_ns=now_unix_ns,
+        )
 
     def _awaited(self) -> set[str]:
         return {r.plan.digest for r in self.refused if r.guard == "approval" and r.plan}
@@ -276,14 +284,7 @@ class Control:
         situation = replace(
             self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
         )
-        settings = self._settings.healing
-        healing = obeyed(
-            self.state.healing,
-            self._orders,
-            approval_expiry_s=settings.approval_expiry_s,
-            now_unix_ns=now,
-        )
-        return recheck(healing, intent, situation, settings)
+        return recheck(self.healing(now), intent, situation, self._settings.healing)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

@@ -87,6 +87,7 @@ def test_a_pause_holds_until_it_is_ended(warm: Simulation) -> None:
     assert _writes(story) == []
     resume = Resume(id="pause-1", by="ada", given_unix_ns=now)
     assert story.control.give(resume) is None
+    assert story.control.give(resume) is not None  # it is over, also before the next look
     for _ in range(3):
         asyncio.run(story.step())
     assert _writes(story) == [("roll_back_release", "catalog")]
