@@ -51,6 +51,7 @@ def tick(
         freshness=inputs.freshness,
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
+        stopped=inputs.stopped,
     )
     if not inputs.is_leader:
         watched = TickOutputs(
@@ -66,6 +67,7 @@ def tick(
         state.healing,
         situation,
         inputs.outcomes,
+        inputs.orders,
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
     )

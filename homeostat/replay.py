@@ -78,9 +78,12 @@ def _replay(journal: Journal) -> Replayed:
 def _begun(journal: Journal, epoch: int, before: CoreState) -> CoreState:
     """What an epoch began with; one that took over went on with its own analysis."""
     taken = journal.takeover_of(epoch)
+    started = journal.started_unix_ns(epoch)
     if taken is None:
-        return CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
-    return replace(before, healing=recover(taken.memory, epoch=taken.fence))
+        healing = recover(journal.memory(epoch), epoch=epoch, started_unix_ns=started)
+        return CoreState(healing=healing)
+    healing = recover(taken.memory, epoch=taken.fence, started_unix_ns=started)
+    return replace(before, healing=healing)
 
 
 def _difference(recorded: Tick, outputs: TickOutputs) -> Difference:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from knowledge.issues import Issue, Symptom
-from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.orders import Pause
+from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -82,3 +83,6 @@ class StatusSnapshot:
     actions: tuple[ActionRecord, ...]
     role: Literal["alone", "leader", "standby"] = "alone"
     epoch: int = 0
+    stopped: str | None = None
+    pauses: tuple[Pause, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
