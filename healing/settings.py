@@ -172,3 +172,7 @@ class HealingSettings:
         by_place = self.namespaces.get(namespace, self.mode)
         by_kind = self.actions.get(kind, "auto")
         return min(by_place, by_kind, key=_RANK.__getitem__)
+
+    def may_write(self, namespace: str, kind: ActionKind) -> bool:
+        """Whether an action of a kind may be carried out in a namespace, approved or by itself."""
+        return self.mode_for(namespace, kind) in {"approve", "auto"}

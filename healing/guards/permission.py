@@ -36,9 +36,9 @@ def no_maintenance(asked: Asked) -> str | None:
 def mode(asked: Asked) -> str | None:
     """Only `auto` and `approve` write, for this namespace and for this kind of action."""
     target, kind = asked.change.target, asked.change.kind
-    found = asked.settings.mode_for(target.namespace, kind)
-    if found in {"auto", "approve"}:
+    if asked.settings.may_write(target.namespace, kind):
         return None
+    found = asked.settings.mode_for(target.namespace, kind)
     return f"mode is {found} for {kind} in namespace {target.namespace}"
 
 

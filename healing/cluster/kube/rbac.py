@@ -73,7 +73,7 @@ def manifests(settings: HealingSettings, *, own_namespace: str) -> tuple[dict[st
 
 def _writes(settings: HealingSettings, namespace: str) -> tuple[Rule, ...]:
     """The rules of the actions that may be carried out in a namespace, each once."""
-    kinds = [k for k in ACTION_KINDS if settings.mode_for(namespace, k) == "auto"]
+    kinds = [k for k in ACTION_KINDS if settings.may_write(namespace, k)]
     return tuple(dict.fromkeys(rule for kind in kinds for rule in WRITES[kind]))
 
 
@@ -86,7 +86,7 @@ def healed_namespaces(settings: HealingSettings) -> tuple[str, ...]:
         sorted(
             name
             for name in settings.namespaces
-            if any(settings.mode_for(name, kind) == "auto" for kind in ACTION_KINDS)
+            if any(settings.may_write(name, kind) for kind in ACTION_KINDS)
         )
     )
 
