@@ -19,11 +19,11 @@ from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
-from healing.orders import obeyed
 from healing.recheck import recheck
 from healing.recover import recover
 from healing.state import HealingState
 from homeostat.core import CoreSettings, CoreState, tick
+from homeostat.orders import Orders
 from homeostat.replica import Replica
 from knowledge.cluster import (
     Cluster,
@@ -71,7 +71,7 @@ class Control:
         self._journal_retention_s = journal_retention_s
         self._settings = settings
         self._outcomes: tuple[WriteOutcome, ...] = ()
-        self._orders: tuple[Order, ...] = ()
+        self._orders = Orders()
         self._stopped = stopped
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
@@ -119,28 +119,17 @@ class Control:
 
     def give(self, order: Order) -> str | None:
         """Take an order, which holds for each write from now on; or return why it cannot be."""
-        healing = self.healing(order.given_unix_ns)
-        known = {p.id for p in healing.pauses} | {e.issue_id for e in healing.escalations}
-        if order.kind == "approve" and order.digest not in self._awaited():
-            return f"no plan {order.digest} waits for an approval (any more): see /status"
-        if order.kind == "resume" and order.id not in known:
-            return f"no pause and no escalated issue is called {order.id}: see /status"
-        self._orders = (*self._orders, order)
-        if order.kind == "approve":
+        refusal = self._orders.give(order, self.healing(order.given_unix_ns), self.refused)
+        if refusal is None and order.kind == "approve":
             self._next_plan_unix_ns = 0  # a person waits
-        return None
+        return refusal
 
     def healing(self, now_unix_ns: int) -> HealingState:
         """What healing remembers, with what people said since the last tick."""
-        return obeyed(
-            self.state.healing,
-            self._orders,
-            approval_expiry_s=self._settings.healing.approval_expiry_s,
-            now_unix_ns=now_unix_ns,
+        expiry_s = self._settings.healing.approval_expiry_s
+        return self._orders.obeyed_by(
+            self.state.healing, approval_expiry_s=expiry_s, now_unix_ns=now_unix_ns
         )
-
-    def _awaited(self) -> set[str]:
-        return {r.plan.digest for r in self.refused if r.guard == "approval" and r.plan}
 
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
@@ -229,15 +218,14 @@ class Control:
             is_leader=is_leader,
             is_planning_due=is_planning_due,
             diagnoses=await self._diagnoses(now, is_due=is_planning_due),
-            orders=self._orders,
+            orders=self._orders.pending,
             stopped=self._stopped(),
         )
-        taken = len(inputs.orders)
         state, outputs = tick(self.state, inputs, self._settings)
         not_kept = await self.replica.keep(inputs, outputs)
         self.state, self.outputs = state, outputs
         self._outcomes = () if is_leader else self._outcomes
-        self._orders = self._orders[taken:]  # others may have come in meanwhile
+        self._orders.taken(inputs.orders)
         if is_planning_due:
             self.refused = outputs.refused
         for intent in outputs.intents:
