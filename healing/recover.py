@@ -6,9 +6,11 @@ fresh, which changes nothing if it did.
 """
 
 from dataclasses import replace
+from typing import Literal
 
 from healing.execute import Execution
 from healing.ledger import Entry, Ledger
+from healing.regulate import RegulationState
 from healing.step import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.journal import Memory
@@ -17,14 +19,7 @@ from knowledge.plans import ApprovedPlan
 
 def recover(memory: Memory, *, epoch: int) -> HealingState:
     """Return the state that `memory` leaves to a service that starts as `epoch`."""
-    ledger = Ledger()
-    for intent in memory.intents:
-        ledger = ledger.with_intent(intent)
-    for outcome in memory.outcomes:
-        ledger = ledger.with_outcome(outcome)
-    for verdict in memory.verdicts:
-        ledger = ledger.with_verdict(verdict)
-    ledger = Ledger(entries=tuple(map(_unsure, ledger.entries)))
+    ledger = _ledger(memory, "recovery")
     executions = tuple(
         _execution(approved, [i for i in memory.intents if i.plan_id == approved.plan.id], ledger)
         for approved in memory.approved
@@ -34,6 +29,23 @@ def recover(memory: Memory, *, epoch: int) -> HealingState:
         ledger=ledger,
         executions=tuple(e for e in executions if e is not None and e.phase != "done"),
     )
+
+
+def recover_regulation(memory: Memory, *, epoch: int) -> RegulationState:
+    """Return what regulation remembers: its budgets. Its controllers begin anew, without a jump."""
+    return RegulationState(epoch=epoch, ledger=_ledger(memory, "regulation"))
+
+
+def _ledger(memory: Memory, profile: Literal["recovery", "regulation"]) -> Ledger:
+    ledger = Ledger()
+    for intent in memory.intents:
+        if intent.profile == profile:
+            ledger = ledger.with_intent(intent)
+    for outcome in memory.outcomes:
+        ledger = ledger.with_outcome(outcome)
+    for verdict in memory.verdicts:
+        ledger = ledger.with_verdict(verdict)
+    return Ledger(entries=tuple(map(_unsure, ledger.entries)))
 
 
 def _unsure(entry: Entry) -> Entry:

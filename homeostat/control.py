@@ -18,6 +18,7 @@ from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
+from healing.regulate import recheck as recheck_regulation
 from healing.step import recheck
 from homeostat.core import CoreSettings, CoreState, tick
 from knowledge.cluster import (
@@ -237,7 +238,10 @@ class Control:
             return Refused(issue_id=intent.issue_id, guard="halted", reason=self.halted)
         assert self.state.situation is not None
         situation = replace(self.state.situation, cluster=report, now_unix_ns=now)
-        return recheck(self.state.healing, intent, situation, self._settings.healing)
+        healing, settings = self.state.healing, self._settings.healing
+        if intent.profile == "regulation":
+            return recheck_regulation(self.state.regulation, healing, intent, situation, settings)
+        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

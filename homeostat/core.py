@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
 from analysis.step import step as analyse
+from healing.recover import recover, recover_regulation
+from healing.regulate import RegulationState
+from healing.regulate import step as regulate
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.step import HealingState
 from healing.step import step as heal
+from knowledge.journal import Memory
 from knowledge.ticks import TickInputs, TickOutputs
 
 
@@ -26,7 +30,15 @@ class CoreState:
 
     analysis: AnalysisState = field(default_factory=AnalysisState)
     healing: HealingState = field(default_factory=HealingState)
+    regulation: RegulationState = field(default_factory=RegulationState)
     situation: Situation | None = None
+
+
+def beginning(memory: Memory, *, epoch: int) -> CoreState:
+    """Return the state that a service starts with as `epoch`, by what the journal remembers."""
+    return CoreState(
+        healing=recover(memory, epoch=epoch), regulation=recover_regulation(memory, epoch=epoch)
+    )
 
 
 def tick(
@@ -51,6 +63,7 @@ def tick(
         freshness=inputs.freshness,
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
+        workloads=analysis.workloads,
     )
     healing, done = heal(
         state.healing,
@@ -59,12 +72,24 @@ def tick(
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
     )
+    # after recovery, which comes first: what it has in hand or added, regulation respects
+    regulation, kept = regulate(
+        state.regulation,
+        healing,
+        situation,
+        inputs.outcomes,
+        settings=settings.healing,
+        pane_s=settings.analysis.pane_s,
+    )
     outputs = TickOutputs(
         symptoms=seen.symptoms,
         issues=seen.issues,
         approved=done.approved,
         refused=done.refused,
-        intents=done.intents,
+        intents=(*done.intents, *kept.intents),
         verdicts=done.verdicts,
+        regulated=kept.regulated,
     )
-    return CoreState(analysis=analysis, healing=healing, situation=situation), outputs
+    return CoreState(
+        analysis=analysis, healing=healing, regulation=regulation, situation=situation
+    ), outputs

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS writes (
 _TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 class JournalError(Exception):

@@ -10,6 +10,7 @@ from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import ApprovedPlan, Refused, Verdict
+from knowledge.regulation import Regulated
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -41,3 +42,4 @@ class TickOutputs:
     refused: tuple[Refused, ...]
     intents: tuple[WriteIntent, ...]
     verdicts: tuple[Verdict, ...]
+    regulated: tuple[Regulated, ...] = ()

@@ -101,6 +101,18 @@ class ActionView(BaseModel):
     verdict: str | None
 
 
+class AutoscalerView(BaseModel):
+    """What an autoscaler found at its last look."""
+
+    workload: str
+    policy: str
+    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
+    wanted: int | None = Field(description="by the controller alone; null: it holds")
+    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
+    reason: str
+    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
+
+
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -138,6 +150,7 @@ class StatusView(BaseModel):
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
+    autoscalers: list[AutoscalerView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -162,6 +175,9 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         issues=[_issue(issue, treatments.get(issue.id)) for issue in snapshot.issues],
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
+        ],
+        autoscalers=[
+            AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
     )
 

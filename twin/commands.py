@@ -47,7 +47,7 @@ class Commands:
                     raise RequestError(f"unknown method {other!r}")
 
     def control(self, message: Message) -> Answer:
-        """Serve the control: `advance`, `inject`, `truth` and `stop`.
+        """Serve the control: `advance`, `inject`, `load`, `truth` and `stop`.
 
         Raises:
             ValueError: no such method, or its arguments are wrong.
@@ -58,6 +58,8 @@ class Commands:
                 return self._advance(header.get("to_unix_ns")), b""
             case "inject":
                 return self._inject(header.get("fault"), header.get("service")), b""
+            case "load":
+                return self._load(header.get("factor")), b""
             case "truth":
                 with self._simulating:
                     return {"ok": True, **self._world.truth()}, b""
@@ -85,6 +87,13 @@ class Commands:
                 "sent": dict(self._sender.sent),
                 "acknowledged": dict(self._sender.acknowledged),
             }
+
+    def _load(self, factor: object) -> dict[str, Any]:
+        if not isinstance(factor, int | float):
+            raise RequestError(f"load takes a factor, a number, got {factor!r}")
+        with self._simulating:
+            self._world.load(factor)
+        return {"ok": True}
 
     def _inject(self, fault: object, service: object) -> dict[str, Any]:
         if not isinstance(fault, str) or not (service is None or isinstance(service, str)):
