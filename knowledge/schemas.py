@@ -102,6 +102,8 @@ SERVICES: Final = pa.schema(
         pa.field("self_ms_p99", pa.float64()),
         pa.field("own_error_count", pa.int64()),  # failures that no failed call explains
         pa.field("exemplars", pa.list_(pa.string())),  # trace ids (hex), worst first
+        pa.field("newest_count", pa.int64()),  # requests that ended in the newest pane
+        pa.field("newest_ms_mean", pa.float64()),  # their mean latency; 0 with none
     ]
 )
 EDGES: Final = pa.schema(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from knowledge.issues import Issue, Symptom
 from knowledge.orders import Pause
 from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.regulation import Regulated
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -86,3 +87,4 @@ class StatusSnapshot:
     stopped: str | None = None
     pauses: tuple[Pause, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    regulated: tuple[Regulated, ...] = ()

@@ -107,6 +107,18 @@ class ActionView(BaseModel):
     verdict: str | None
 
 
+class AutoscalerView(BaseModel):
+    """What an autoscaler found at its last look."""
+
+    workload: str
+    policy: str
+    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
+    wanted: int | None = Field(description="by the controller alone; null: it holds")
+    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
+    reason: str
+    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
+
+
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -149,6 +161,7 @@ class StatusView(BaseModel):
     stopped: str | None = Field(description="why nothing at all is written; null: it may be")
     pauses: list[PauseView]
     escalated: list[EscalationView]
+    autoscalers: list[AutoscalerView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -179,6 +192,9 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         stopped=snapshot.stopped,
         pauses=pauses_of(snapshot),
         escalated=escalated_of(snapshot),
+        autoscalers=[
+            AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
+        ],
     )
 
 
