@@ -138,7 +138,7 @@ def test_a_storm_without_a_cause_is_not_steered_through(world: World) -> None:
 
 
 def test_telemetry_that_collapsed_takes_no_pods(world: World) -> None:
-    volumes = ((NOW - 10 * SECOND_NS, 100), (NOW, 40))
+    volumes = ((NOW - 60 * SECOND_NS, 0), (NOW - 10 * SECOND_NS, 5000), (NOW, 5400))
     assert _refused_by(_step(world, to=1, volumes=volumes)) == "steady volume"
     assert _refused_by(_step(world, to=3, volumes=volumes)) is None
 
