@@ -141,7 +141,8 @@ class GrpcServer:
         if refusal is not None:
             return self._pipeline.count_refusal(refusal)
         try:
-            return self._pipeline.export(signal, self._inflated(body), sender)
+            whole = self._inflated(body)
+            return self._pipeline.export(signal, whole, sender, wire_bytes=len(body))
         except TooLargeError as error:
             message = f"{error} (receiver.max_message_bytes)"
             return self._pipeline.count_refusal(Refusal(reason="too_large", message=message))
