@@ -66,6 +66,12 @@ class Gate:
                 one.bytes += size_bytes
             return refusal
 
+    def foretell(self, client: str) -> Refusal | None:
+        """Return why a request of any size would be refused now; it is not admitted by that."""
+        now_s = self._monotonic_s()
+        with self._lock:
+            return self._refusal(1, self._client(client, now_s))
+
     def leave(self, size_bytes: int, client: str) -> None:
         """Return what an admitted request took."""
         with self._lock:
