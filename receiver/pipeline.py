@@ -64,6 +64,11 @@ class _Pending:
         self.items = 0
         self._settled: Callable[[_Pending, Outcome], None] | None = settled
 
+    @property
+    def client(self) -> str:
+        """Return with whom it shares its turn."""
+        return self.sender.client
+
     def settle(self, outcome: Outcome) -> None:
         """Tell its sender; only the first time counts."""
         settled, self._settled = self._settled, None
@@ -186,6 +191,8 @@ class Pipeline:
     def _decode(self, signal: Signal, batch: Sequence[_Pending]) -> None:
         """Decode what is still waited for and hand it over; this thread survives any failure."""
         now_s = time.monotonic()
+        began_s = batch[0].expires_monotonic_s - self._settings.handover_timeout_s
+        self.gate.waited(now_s - began_s)
         live = [pending for pending in batch if pending.expires_monotonic_s > now_s]
         for pending in batch:
             if pending.expires_monotonic_s <= now_s:

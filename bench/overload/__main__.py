@@ -117,10 +117,11 @@ class Phase:
     tallies: list[dict[str, Any]]
 
     def accepted_per_s(self, sender: int) -> float:
-        """Spans acknowledged by second while the phase lasted."""
+        """Spans acknowledged by second while the phase lasted, after queues have filled."""
         by_second = self.tallies[sender]["by_second"]
-        done = sum(n for second, n in by_second.items() if int(second) < self.seconds)
-        return SPANS * int(done) / self.seconds
+        begin = self.seconds / 4
+        done = sum(n for second, n in by_second.items() if begin <= int(second) < self.seconds)
+        return SPANS * int(done) / (self.seconds - begin)
 
     @property
     def per_cpu_s(self) -> float:
