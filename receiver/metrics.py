@@ -23,6 +23,7 @@ from receiver.flat import (
     times,
     within,
 )
+from receiver.folding import metric_names
 from receiver.nesting import parent_indices
 from receiver.principals import Principal
 
@@ -92,7 +93,7 @@ def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
     columns = {
         "time_unix_ns": time,
         "start_unix_ns": times(points.field("start_time_unix_nano")),
-        "name": text(metrics.items.field("name").take(metric)),
+        "name": metric_names(text(metrics.items.field("name"))).take(metric),
         "unit": text(metrics.items.field("unit").take(metric)),
         "type": constant_label(kind.name, len(points)),
         **_meta(data, kind, metric),
