@@ -76,6 +76,8 @@ bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over rep
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py
+	$(BIN)/python proto/conventions.py
+	$(BIN)/ruff format --quiet receiver/renamed.py
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 lock: ## refresh requirements/*.lock (needs uv)

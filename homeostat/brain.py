@@ -117,6 +117,7 @@ class Brain:
             freshness=self._buffers.freshness(now),
             ingest=publish.ingest_of(self._buffers, duplicate_count=control.duplicate_count()),
             receivers=dict(self.intake.counters),
+            senders=dict(self.intake.services),
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
             issues=control.state.analysis.issues,

@@ -21,6 +21,8 @@ _RESOURCE: Final = [
     pa.field("version", LABEL),  # service.version
     pa.field("pod", LABEL),  # k8s.pod.name
     pa.field("pod_uid", LABEL),  # k8s.pod.uid
+    pa.field("principal", LABEL),  # who sent it, as authenticated; empty where nobody is asked
+    pa.field("is_verified", pa.bool_()),  # whether the principal may speak for the service
 ]
 
 SPANS: Final = pa.schema(

@@ -77,6 +77,9 @@ class StatusSnapshot:
     freshness: tuple[Freshness, ...]
     ingest: tuple[IngestCounts, ...]
     receivers: dict[str, dict[str, int]]
+    senders: dict[str, list[dict[str, Any]]]
+    """Per receiver the services that most items came of."""
+
     tables: WindowTables
     symptoms: tuple[Symptom, ...]
     issues: tuple[Issue, ...]

@@ -8,6 +8,7 @@ from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
+from status.top_services import TopServiceView, top_services
 
 
 class SignalView(BaseModel):
@@ -155,6 +156,7 @@ class StatusView(BaseModel):
     freshness: dict[str, SignalView]
     ingest: list[IngestView]
     receivers: dict[str, dict[str, int]]
+    top_services: list[TopServiceView] = Field(description="whose items most came in, of all time")
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
@@ -182,6 +184,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         },
         ingest=[IngestView.model_validate(item, from_attributes=True) for item in snapshot.ingest],
         receivers=snapshot.receivers,
+        top_services=top_services(snapshot.senders.values()),
         services=[
             _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
         ],
