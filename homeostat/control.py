@@ -13,16 +13,13 @@ from typing import Final
 
 from analysis import watch
 from analysis.buffers import Buffers
-from analysis.diagnosis import history
-from analysis.diagnosis.engine import diagnose
-from analysis.entries import Entries, entries_of
-from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
 from healing.recheck import recheck
-from healing.recover import recover
+from healing.regulate import recheck as recheck_regulation
 from healing.state import HealingState
-from homeostat.core import CoreSettings, CoreState, tick
+from homeostat.core import CoreSettings, CoreState, beginning, tick
+from homeostat.lookback import Lookback
 from homeostat.orders import Orders
 from homeostat.replica import Replica
 from knowledge.cluster import (
@@ -37,14 +34,11 @@ from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
 from knowledge.orders import Order
 from knowledge.plans import Refused
-from knowledge.schemas import SIGNALS
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
 
 log = logging.getLogger(__name__)
 PRUNE_PERIOD_S: Final = 600.0
-DIAGNOSED_MAX: Final = 3
-"""Issues that are diagnosed: each takes up to a second, and a tick comes every five."""
 
 
 class Control:
@@ -86,13 +80,13 @@ class Control:
         )
         self.is_writing = False  # stays true where a write was cut off
         self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
-        self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
-        self._entries = Entries()
+        self._lookback = Lookback(
+            buffers, self._worker, settings.analysis, next_unix_ns=self._watch.next_unix_ns
+        )
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
         self.refused: tuple[Refused, ...] = ()  # of the last look at what to do
-        self._diagnosed: tuple[Diagnosis, ...] = ()
         self.halted: str | None = None
         self.cluster_note: str | None = None
 
@@ -141,7 +135,9 @@ class Control:
             self._watch, self.tables = await loop.run_in_executor(
                 self._worker, lambda: watch.look(self._watch, slices, settings=settings)
             )
-            await self._remember(now)
+            self.tables = await self._lookback.remember(
+                self.tables, end_unix_ns=self._watch.next_unix_ns, now_unix_ns=now
+            )
             if self.halted is None:
                 await self._conclude(now, clock)
         except Exception as error:  # a bug of ours, whatever it is, must not act on
@@ -149,59 +145,9 @@ class Control:
             self._watch = watch.skip(self._watch, slices)
             log.exception("control plane halted")
 
-    async def _remember(self, now: int) -> None:
-        """Take into the history what the watermark has passed, and see what users asked for."""
-        settings = self._settings.analysis
-        begin, end = self._history.next_unix_ns, self._watch.next_unix_ns
-        passed = self._not_remembered(end)
-        lookback = begin - int(settings.lookback_s * 1e9)
-        around = self._buffers.slice("traces", lookback, now)
-        (
-            self._history,
-            self._entries,
-            self.tables,
-        ) = await asyncio.get_running_loop().run_in_executor(
-            self._worker, lambda: self._remembered(passed, around, begin, end, now)
-        )
-
-    def _remembered(
-        self,
-        passed: tuple[TelemetrySlice, ...],
-        around: TelemetrySlice,
-        begin: int,
-        end: int,
-        now: int,
-    ) -> tuple[history.History, Entries, WindowTables]:
-        settings = self._settings.analysis
-        known = self._history.remember(
-            passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
-        )
-        spans = known.taken(around)
-        window_ns = int(settings.window_s * 1e9)
-        entries, table = self._entries.advance(
-            entries_of(spans, begin, end),
-            entries_of(spans, end, now),
-            start_unix_ns=now - window_ns,
-            window_ns=window_ns,
-        )
-        return known, entries, replace(self.tables, entries=table)
-
-    def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
-        begin = self._history.next_unix_ns
-        return tuple(self._buffers.slice(signal, begin, end_unix_ns) for signal in SIGNALS)
-
     async def diagnose(self, question: Question) -> Diagnosis:
         """Return the cause of what began at the question's onset, from all rows that came in."""
-        known = self._history
-        pending = self._not_remembered(question.until_unix_ns)
-        since = question.onset_unix_ns - int(self._settings.analysis.history_s * 1e9)
-        return await asyncio.get_running_loop().run_in_executor(
-            None,
-            lambda: diagnose(
-                known.telemetry(pending, since_unix_ns=since, until_unix_ns=question.until_unix_ns),
-                question,
-            ),
-        )
+        return await self._lookback.diagnose(question)
 
     async def _conclude(self, now: int, clock: Callable[[], int]) -> None:
         loop = asyncio.get_running_loop()
@@ -217,7 +163,9 @@ class Control:
             outcomes=self._outcomes if is_leader else (),
             is_leader=is_leader,
             is_planning_due=is_planning_due,
-            diagnoses=await self._diagnoses(now, is_due=is_planning_due),
+            diagnoses=await self._lookback.diagnoses(
+                self.state.analysis.issues, now_unix_ns=now, is_due=is_planning_due
+            ),
             orders=self._orders.pending,
             stopped=self._stopped(),
         )
@@ -238,21 +186,6 @@ class Control:
     def _prune(self, horizon_unix_ns: int) -> None:
         self._journal.prune(before_unix_ns=horizon_unix_ns)
 
-    async def _diagnoses(self, now: int, *, is_due: bool) -> tuple[Diagnosis, ...]:
-        """What the history says of the issues that are open, anew as often as plans are made."""
-        issues = [i for i in self.state.analysis.issues if i.state != "resolved"][:DIAGNOSED_MAX]
-        known = {d.question.issue_id: d for d in self._diagnosed}
-        # what is felt within a window began about half a window before it was noticed
-        lead = int(self._settings.analysis.window_s * 0.5e9)
-        for issue in issues:
-            if is_due or issue.id not in known:
-                question = Question(
-                    onset_unix_ns=issue.opened_unix_ns - lead, until_unix_ns=now, issue_id=issue.id
-                )
-                known[issue.id] = await self.diagnose(question)
-        self._diagnosed = tuple(known[issue.id] for issue in issues)
-        return self._diagnosed
-
     async def _report(self) -> ClusterReport | None:
         if self._cluster is None:
             return None
@@ -268,8 +201,11 @@ class Control:
         """Whether this replica heals; what it takes over takes the place of what it knew."""
         lead = await self.replica.lead(now)
         if lead.taken is not None:
-            healing = recover(lead.taken.memory, epoch=lead.taken.fence, started_unix_ns=now)
-            self.state, self._outcomes = replace(self.state, healing=healing), ()
+            taken = lead.taken
+            self.state, self._outcomes = (
+                beginning(taken.memory, epoch=taken.fence, started_unix_ns=now, before=self.state),
+                (),
+            )
         return lead.is_leader
 
     async def _write(
@@ -311,7 +247,10 @@ class Control:
         situation = replace(
             self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
         )
-        return recheck(self.healing(now), intent, situation, self._settings.healing)
+        healing, settings = self.healing(now), self._settings.healing
+        if intent.profile == "regulation":
+            return recheck_regulation(self.state.regulation, healing, intent, situation, settings)
+        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""
