@@ -54,7 +54,9 @@ class Control:
         state: CoreState,
         settings: CoreSettings,
         now_unix_ns: int,
+        back_s: float = 0.0,
     ) -> None:
+        """`back_s`: how much of the time before now the first window is built from."""
         self._buffers = buffers
         self._cluster = cluster
         self._journal = journal
@@ -66,7 +68,9 @@ class Control:
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
         self._worker = ThreadPoolExecutor(1, "control")
-        self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
+        self._watch = watch.begin(
+            now_unix_ns=now_unix_ns, settings=settings.analysis, back_s=back_s
+        )
         self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self._entries = Entries()
         self.state = state
@@ -84,6 +88,10 @@ class Control:
     def watermark_unix_ns(self) -> int:
         """Rows before this come too late for their window."""
         return self._watch.next_unix_ns
+
+    def needed_since_unix_ns(self) -> int:
+        """Rows before this are needed no more, not even by a successor of ours."""
+        return watch.needed_since_unix_ns(self._watch, self._settings.analysis)
 
     def duplicate_count(self) -> int:
         """Requests that came more than once, since the start."""

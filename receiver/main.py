@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import uuid
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from receiver.pressure import measure
 from receiver.readiness import Readiness
 from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
+from receiver.wal.folder import FolderError
+from receiver.wal.log import Log, LogSettings
 
 CANNOT_LISTEN: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
@@ -28,11 +31,12 @@ class Receiver:
     """One running receiver: server, pipeline and the way to the brain."""
 
     def __init__(self, settings: ReceiverSettings) -> None:
-        """Bind the address; raises ListenError."""
+        """Bind the address, take a folder for the log; raises ListenError or FolderError."""
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
         self.recent = RecentRequests(bytes_max=settings.recent_bytes_max)
+        self._log = self._opened_log() if settings.wal_folder else None
         self._handover = Handover(
             path=settings.brain_socket,
             epoch=self.epoch,
@@ -40,6 +44,7 @@ class Receiver:
             inflight_max=settings.frames_inflight_max,
             timeout_s=settings.handover_timeout_s,
             recent=self.recent,
+            log=self._log,
         )
         self._pipeline = Pipeline(settings, self._handover, self.recent, self.counters)
         self._http = HttpServer(settings, self._pipeline, self.counters)
@@ -56,6 +61,14 @@ class Receiver:
             measure=lambda: measure(settings.memory_bytes_max),
             tell=lambda ready: self._grpc.tell(ready=ready),
         )
+
+    def _opened_log(self) -> Log:
+        settings = LogSettings(
+            folder=Path(self._settings.wal_folder),
+            bytes_max=self._settings.wal_bytes_max,
+            segment_bytes=self._settings.wal_segment_bytes,
+        )
+        return Log(settings, epoch=self.epoch, counters=self.counters)
 
     @property
     def address(self) -> str:
@@ -74,6 +87,8 @@ class Receiver:
 
     def start(self) -> None:
         """Serve, and say where; returns at once."""
+        if self._log is not None:
+            self._log.start()
         self._handover.start()
         self._pipeline.start()
         self._grpc.start()
@@ -93,6 +108,8 @@ class Receiver:
         http.join()
         self._pipeline.stop()
         self._handover.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def _allow_many_connections() -> None:
@@ -111,6 +128,9 @@ def run(settings: ReceiverSettings) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         receiver = Receiver(settings)
+    except FolderError as error:
+        sys.stderr.write(f"{error}\n")
+        return CANNOT_LISTEN
     except ListenError as error:
         sys.stderr.write(
             f"{error}: another process may hold it; stop that one or set receiver.grpc.listen "

@@ -49,4 +49,16 @@ def steady_volume(asked: Asked) -> str | None:
     return f"telemetry is down to {ratio:.0%} within {VOLUME_WINDOW_S:.0f} s"
 
 
-FRESHNESS: Final[tuple[Guard, ...]] = (fresh_cluster, fresh_telemetry, warm_windows, steady_volume)
+def whole_window(asked: Asked) -> str | None:
+    """Nothing of the window was lost by us: what is missing must not be taken for a fault."""
+    gap = asked.situation.tables.gap
+    return None if gap is None else f"the window has a gap that is ours: {gap}"
+
+
+FRESHNESS: Final[tuple[Guard, ...]] = (
+    fresh_cluster,
+    fresh_telemetry,
+    warm_windows,
+    steady_volume,
+    whole_window,
+)
