@@ -18,6 +18,9 @@ class Frame:
     """The pieces of the IPC stream; they point into the rows' own memory."""
 
     body_bytes: int
+    newest_unix_ns: int
+    """The latest event time of its rows."""
+
     expires_monotonic_s: float
     """From then on nobody waits for it: it is not sent again."""
 

@@ -94,7 +94,7 @@ class Handover:
         brain's answer, with why it was not handed over, or with None when it stays unknown until
         `expires_monotonic_s`.
         """
-        body = frame_body(rows)
+        body, newest = frame_body(rows), pc.max(rows[EVENT_TIME[signal]]).as_py()
         with self._changed:
             room = self._changed.wait_for(
                 lambda: self._has_room() or self._stopping,
@@ -113,6 +113,7 @@ class Handover:
                     ),
                     body=body,
                     body_bytes=sum(piece.size for piece in body),
+                    newest_unix_ns=newest,
                     expires_monotonic_s=expires_monotonic_s,
                     answered=answered,
                 )
@@ -121,8 +122,7 @@ class Handover:
         if not accepted:
             answered(None)
         elif self._log is not None:
-            newest = pc.max(rows[EVENT_TIME[signal]]).as_py()
-            self._log.append(frame, newest, lambda refusal: self._logged(frame, refusal))
+            self._log.append(frame, lambda refusal: self._logged(frame, refusal))
 
     def _has_room(self) -> bool:
         return len(self._unanswered) + len(self._logging) < self._inflight_max
@@ -268,7 +268,7 @@ class Handover:
             self._changed.notify_all()
         if frame is not None:
             if self._log is not None and answer.outcome != "kept":
-                self._log.void(answer.sequence)
+                self._log.void(frame)
             frame.answered(answer)
 
     def _tell(self, question: Mapping[str, Any]) -> None:
@@ -295,5 +295,5 @@ class Handover:
 
     def _unknown(self, frame: Frame) -> None:
         if self._log is not None:
-            self._log.void(frame.head.sequence)
+            self._log.void(frame)
         frame.answered(None)

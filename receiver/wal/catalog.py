@@ -18,9 +18,10 @@ from receiver.wal.segment import Header
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Segment:
-    """One file. `newest_unix_ns`: of its rows, as far as that is believed.
+    """One file.
 
-    `waiting`: newest time of each frame that the brain has not answered. `keeps_file`: it is
+    `newest_unix_ns`: of its rows, as far as that is believed. `synced`: how much was surely on disk
+    once. `waiting`: newest time of each frame that the brain has not answered. `keeps_file`: it is
     damaged, people may want it.
     """
 
@@ -28,6 +29,7 @@ class Segment:
     header: Header
     size_bytes: int
     newest_unix_ns: int = 0
+    synced: int = 0
     waiting: dict[int, int] = field(default_factory=dict)
     is_open: bool = False
     keeps_file: bool = False
@@ -66,12 +68,19 @@ class Catalog:
         self.found(segment)
         return segment
 
-    def wrote(self, segment: Segment, end: int, newest: Iterable[tuple[int, int]]) -> None:
-        """Take note of what is on disk now; `newest`: (sequence, newest time) of each frame."""
+    def wrote(
+        self, segment: Segment, end: int, frames: Iterable[tuple[int, int]], void_unix_ns: int
+    ) -> None:
+        """Take note of what is on disk now: (sequence, newest time) of each frame.
+
+        `void_unix_ns`: the newest time of frames that are noted as refused: the note is needed for
+        as long as they would be.
+        """
         with self._lock:
+            segment.newest_unix_ns = max(segment.newest_unix_ns, void_unix_ns)
             self._bytes += end - segment.size_bytes
-            segment.size_bytes = end
-            for sequence, newest_unix_ns in newest:
+            segment.size_bytes = segment.synced = end
+            for sequence, newest_unix_ns in frames:
                 segment.waiting[sequence] = newest_unix_ns
                 self._waiting[sequence] = segment
 

@@ -65,13 +65,9 @@ def _listed(segment: Segment, synced: int) -> Lost | None:
     try:
         contents = contents_by(segment, synced=synced)
         why = contents.lost
-        segment.size_bytes = contents.end
+        segment.size_bytes, segment.synced = contents.end, contents.synced
         segment.newest_unix_ns = max(
-            (
-                int(entry.head["newest_unix_ns"])
-                for entry in contents.entries
-                if entry.kind == "frame"
-            ),
+            (int(entry.head.get("newest_unix_ns", 0)) for entry in contents.entries),
             default=0,
         )
     except OSError as error:

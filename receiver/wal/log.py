@@ -79,9 +79,7 @@ class Log:
         fault = self._writer.fault
         return None if fault is None else Refusal(reason="log_failed", message=fault)
 
-    def append(
-        self, frame: Frame, newest_unix_ns: int, logged: Callable[[Refusal | None], None]
-    ) -> None:
+    def append(self, frame: Frame, logged: Callable[[Refusal | None], None]) -> None:
         """Log a frame; `logged` is called once: it is on disk, or why it is not."""
         head = frame.head
         if not self._catalog.has_room(frame.body_bytes):
@@ -92,23 +90,25 @@ class Log:
             if fault is None:
                 logged(None)
             else:
-                self.void(head.sequence)  # perhaps it is on disk, though nobody can promise it
+                self.void(frame)  # perhaps it is on disk, though nobody can promise it
                 logged(Refusal(reason="log_failed", message=fault))
 
         self._writer.append(
             Record(
                 kind="frame",
-                head=head.as_header() | {"newest_unix_ns": newest_unix_ns},
+                head=head.as_header() | {"newest_unix_ns": frame.newest_unix_ns},
                 body=frame.body,
-                newest_unix_ns=newest_unix_ns,
+                newest_unix_ns=frame.newest_unix_ns,
                 done=done,
             )
         )
 
-    def void(self, sequence: int) -> None:
+    def void(self, frame: Frame) -> None:
         """Note that a frame's senders are told to come again: it is not replayed."""
-        self._catalog.answered(sequence, 0)
-        self._writer.append(Record(kind="void", head={"void": [sequence]}))
+        sequence, newest_unix_ns = frame.head.sequence, frame.newest_unix_ns
+        self._catalog.answered(sequence, newest_unix_ns)
+        head = {"void": [sequence], "newest_unix_ns": newest_unix_ns}
+        self._writer.append(Record(kind="void", head=head, newest_unix_ns=newest_unix_ns))
 
     def answered(self, answer: FrameAnswer) -> None:
         """Take note of what the brain says, and cut what it needs no more."""

@@ -120,7 +120,7 @@ class Replay:
                     newest = int(entry.head["newest_unix_ns"])
                     name = (head.epoch, head.sequence)
                     if name not in void and self._wanted.takes(head, newest):
-                        frame = self._frame(read_at, segment, entry, head)
+                        frame = self._frame(read_at, segment, entry, head, newest)
                         if frame is not None:
                             yield frame
 
@@ -144,17 +144,19 @@ class Replay:
             return Contents(entries=(), end=0)
 
     def _frame(
-        self, read_at: ReadAt, segment: Segment, entry: Entry, head: FrameHead
+        self, read_at: ReadAt, segment: Segment, entry: Entry, head: FrameHead, newest: int
     ) -> Frame | None:
         try:
             body = body_of(read_at, entry, seed=segment.header.seed)
         except (BrokenRecordError, OSError) as error:
-            self._damaged(segment, f"at byte {entry.offset}: {error}")
+            if entry.offset < segment.synced:  # else it is part of a torn tail
+                self._damaged(segment, f"at byte {entry.offset}: {error}")
             return None
         return Frame(
             head=head,
             body=(pa.py_buffer(body),),
             body_bytes=len(body),
+            newest_unix_ns=newest,
             expires_monotonic_s=_FOREVER_S,
             answered=lambda _: None,  # nobody waits for it
         )

@@ -79,12 +79,14 @@ class Header:
 class Contents:
     """The whole records of a segment, and how it ends.
 
+    `synced`: how much of it was on disk once, as far as anything says.
     `lost`: something that was on disk once cannot be read any more; None after a torn tail, which
     is how a killed process leaves its last segment.
     """
 
     entries: tuple[Entry, ...]
     end: int
+    synced: int = 0
     lost: str | None = None
 
 
@@ -101,11 +103,13 @@ def contents_of(read_at: ReadAt, header: Header, *, size: int, synced: int = 0) 
         except BrokenRecordError as error:
             was_synced = offset < synced or _was_synced(read_at, offset, size, header.seed)
             lost = f"at byte {offset}: {error}" if was_synced else None
-            return Contents(entries=tuple(entries), end=offset, lost=lost)
+            break
         entries.append(entry)
         offset = entry.end
-    lost = f"it ends at byte {offset}, {synced} were on disk" if offset < synced else None
-    return Contents(entries=tuple(entries), end=offset, lost=lost)
+    else:
+        lost = f"it ends at byte {offset}, {synced} were on disk" if offset < synced else None
+    told = max((entry.synced for entry in entries), default=0)
+    return Contents(entries=tuple(entries), end=offset, synced=max(synced, told), lost=lost)
 
 
 def records_of(read_at: ReadAt, *, size: int) -> Iterator[tuple[Entry, bytes]]:

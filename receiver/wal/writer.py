@@ -166,6 +166,7 @@ class Writer:
             segment,
             self._end,
             [(int(frame.head["sequence"]), frame.newest_unix_ns) for frame in frames],
+            max((record.newest_unix_ns for record in group if record.kind == "void"), default=0),
         )
         self._counters.add_all(
             {
@@ -192,6 +193,7 @@ class Writer:
         file = self._disk.create(path)
         try:
             self._disk.write(file, [header.pack()])
+            self._disk.sync(file)  # so that a damaged header is damage, never a power cut's doing
         except OSError:
             self._disk.close(file)
             path.unlink(missing_ok=True)
