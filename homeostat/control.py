@@ -7,7 +7,7 @@ all actions: the windows go on, /status says `halted`, and nothing more is chang
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
@@ -18,7 +18,7 @@ from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
-from healing.step import recheck
+from healing.recheck import recheck
 from homeostat.core import CoreSettings, CoreState, tick
 from knowledge.cluster import (
     Cluster,
@@ -55,6 +55,7 @@ class Control:
         settings: CoreSettings,
         now_unix_ns: int,
         back_s: float = 0.0,
+        worker: Executor | None = None,
     ) -> None:
         """`back_s`: how much of the time before now the first window is built from."""
         self._buffers = buffers
@@ -67,7 +68,7 @@ class Control:
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
-        self._worker = ThreadPoolExecutor(1, "control")
+        self._worker = worker or ThreadPoolExecutor(1, "control")
         self._watch = watch.begin(
             now_unix_ns=now_unix_ns, settings=settings.analysis, back_s=back_s
         )

@@ -29,6 +29,7 @@ _CODES: Final[dict[Reason, Any]] = {
     "handover_timeout": grpc.StatusCode.UNAVAILABLE,
     "log_full": grpc.StatusCode.UNAVAILABLE,
     "log_failed": grpc.StatusCode.UNAVAILABLE,
+    "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
     "too_large": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "too_many_items": grpc.StatusCode.INVALID_ARGUMENT,

@@ -12,6 +12,7 @@ Reason = Literal[
     "handover_timeout",
     "log_full",
     "log_failed",
+    "unauthenticated",
     "malformed",
     "too_large",
     "too_many_items",
@@ -25,6 +26,7 @@ class Refusal:
 
     overloaded, over_share, memory, brain_absent, brain_full, handover_timeout, log_full,
     log_failed: not now, try again.
+    unauthenticated: it does not show who sends it.
     malformed, too_large, too_many_items: the request is at fault, trying again is no use.
     broken: a bug of ours.
     """

@@ -15,7 +15,7 @@ from knowledge.frames import FrameAnswer, FrameHead, Greeting
 from knowledge.framing import Unpacker, pack
 from knowledge.schemas import Signal
 from knowledge.sequences import Sequences
-from receiver.grpc_server import SERVICES
+from receiver.grpc_calls import SERVICES
 from receiver.main import Receiver
 from receiver.settings import ReceiverSettings
 
