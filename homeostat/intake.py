@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 
 from analysis.buffers import FUTURE_S_MAX, Buffers
+from homeostat.losses import Losses
 from homeostat.questions import Questions
 from knowledge.frames import FrameAnswer, FrameHead, Greeting
 from knowledge.framing import PREFIX_BYTES, FramingError, pack, parse_header, parse_lengths
@@ -24,6 +25,8 @@ from knowledge.windows import Gap
 
 log = logging.getLogger(__name__)
 
+EARLY_S: Final = 30.0
+"""How much older than its request a row can be: exporters and Collectors hold them for a while."""
 EPOCHS_MAX: Final = 4096
 """Receivers remembered, the newest: more than can start within the reach of a window."""
 GREETED_EPOCHS_MAX: Final = 1024
@@ -53,6 +56,7 @@ class Intake:
         self._buffers = buffers
         self._clock = clock
         self._replayed = replayed
+        self._losses = Losses(early_s=EARLY_S)
         self._brain = uuid.uuid4().hex
         self._kept: dict[str, Sequences] = {}
         self.questions = Questions()
@@ -105,13 +109,19 @@ class Intake:
             ceiling_unix_ns=_ceiling(times),
         )
 
+    def _heard(self, epoch: str, counters: dict[str, int]) -> None:
+        self.counters[epoch] = counters
+        gap = self._losses.look(epoch, counters, self._clock().now_unix_ns)
+        if gap is not None:
+            self._buffers.mark_gap(gap)
+
     async def _hear(
         self, header: Mapping[str, Any], connection: socket.socket, sending: asyncio.Lock
     ) -> None:
         """Take note of what a receiver says beside its frames."""
         epoch = str(header["epoch"])
         if "counters" in header:
-            self.counters[epoch] = dict(header["counters"])
+            self._heard(epoch, dict(header["counters"]))
         if "told" in header:
             self.questions.answer(header)
         for lost in header.get("lost", ()):

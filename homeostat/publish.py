@@ -51,7 +51,9 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
     return tuple(result)
 
 
-def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tuple[str, ...]:
+def notes_of(
+    mode: Mode, *, has_cluster: bool, cluster_note: str | None, gap: str | None = None
+) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
     if not has_cluster:
@@ -60,6 +62,8 @@ def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tupl
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    if gap is not None:
+        notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from homeostat.demo.processes import SocketClient, free_address
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 class Service:

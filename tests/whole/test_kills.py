@@ -60,6 +60,7 @@ def _round(directory: Path, chance: random.Random, kills: int, receivers: int) -
     assert kept == dict(load.acknowledged)
     assert status["halted"] is None
     assert load.given_up == []
+    assert not any("gap" in note for note in status["notes"])
     return sum(load.acknowledged.values()), load.refused
 
 
