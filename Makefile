@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes kills test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
+.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -54,9 +54,13 @@ bench-rca-study: $(VENV)/dev.stamp ## the engine beside simple ones, and without
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
 
-test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
-	$(BIN)/python -m tests.parts.build otelcol
+test-collector: $(VENV)/dev.stamp ## the real Collector and official SDKs send, through restarts (needs Go and npm once)
+	$(BIN)/python -m tests.parts.build otelcol sender-go sender-js
 	$(BIN)/python -m pytest tests/collector
+
+million: $(VENV)/dev.stamp ## 1,000,000 spans through the Collector, and a kill of all of Homeostat amid them
+	$(BIN)/python -m tests.parts.build otelcol
+	$(BIN)/python -m pytest tests/collector/test_million.py --spans 1000000 -s
 
 fuzz: $(VENV)/dev.stamp ## a million mutated requests of each signal, and of their JSON
 	$(BIN)/python -m tests.fuzz.run

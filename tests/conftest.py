@@ -17,6 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", type=int, default=4, help="how often processes are killed (make kills: 200)"
     )
+    parser.addoption(
+        "--spans",
+        type=int,
+        default=100_000,
+        help="spans through the Collector (make million: 1,000,000)",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
