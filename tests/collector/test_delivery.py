@@ -48,6 +48,10 @@ def _wait_for(processes: Mapping[str, Process]) -> None:
         assert code == 0, f"{name} ended with {code}:\n{process.tail()}"
 
 
+def _starts(service: Service) -> int:
+    return service.log.read_text().count("receiver ready")
+
+
 def _counts(status: Mapping[str, Any]) -> dict[str, int]:
     return {row["service"]: row["span_count"] for row in status["services"]}
 
@@ -64,12 +68,10 @@ def test_every_official_sender_delivers_all_through_restarts_of_receivers(tmp_pa
     running = {
         name: Process(command, log=tmp_path / f"{name}.log") for name, command in commands.items()
     }
-    for receiver in ("receiver-0", "receiver-1"):
-        before = len(service.pids(receiver))
-        service.until(lambda: service.status()["freshness"]["traces"]["rows"] > 0)
+    service.until(lambda: service.status()["freshness"]["traces"]["rows"] > 0)
+    for number, receiver in enumerate(("receiver-0", "receiver-1")):
         os.kill(service.pids(receiver)[-1], signal.SIGTERM)
-        service.until(lambda: len(service.pids(receiver)) > before)  # noqa: B023 - called at once
-        time.sleep(1.0)
+        service.until(lambda: _starts(service) == 3 + number)  # noqa: B023 - called at once
     _wait_for(running)
     service.until(lambda: service.status()["freshness"]["traces"]["rows"] >= COUNT * 11)
     counts = _counts(service.advance(120))
