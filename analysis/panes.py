@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from analysis.descent import Descent, descend
+from analysis.recent import recent_of
 from analysis.slices import TelemetrySlice
 from analysis.visits import VISIT_KINDS, Linked, link
 
@@ -36,7 +37,8 @@ class Pane:
     the same sums per namespace, service, version, pod and pod_uid. Requests that came more than
     once are left out, and are `duplicate_count`. linked: the requests of
     the traces that were linked, with what only linking tells, and their `weight`. calls: one row
-    per linked call that ended in the pane. descent: weighed sums over the entry requests.
+    per linked call that ended in the pane. descent: weighed sums over the entry requests. recent:
+    who spoke in the pane, and how calls to whom ended.
     """
 
     start_unix_ns: int
@@ -47,6 +49,7 @@ class Pane:
     linked: pl.DataFrame
     calls: pl.DataFrame
     descent: Descent
+    recent: pl.DataFrame
 
 
 def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_max: int) -> Pane:
@@ -68,6 +71,7 @@ def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_ma
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
         calls=_calls(linked, in_pane, weight),
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
+        recent=recent_of(sample, found, in_pane),
     )
 
 

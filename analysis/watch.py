@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from analysis.buffers import Buffers
 from analysis.panes import Pane, build_pane
+from analysis.recent import together
 from analysis.settings import AnalysisSettings
 from analysis.slices import TelemetrySlice
 from analysis.windows import combine
@@ -66,7 +67,7 @@ def look(
 ) -> tuple[Watch, WindowTables]:
     """Build the panes of `slices` and return the window that the last of them ends."""
     pane_ns, window_ns = int(settings.pane_s * 1e9), int(settings.window_s * 1e9)
-    panes = watch.panes
+    panes, added = watch.panes, []
     end, duplicates = watch.next_unix_ns, watch.duplicate_count
     for part in slices:
         end = part.end_unix_ns
@@ -76,7 +77,9 @@ def look(
             linked_span_count_max=settings.linked_span_count_max,
         )
         panes = (*panes, pane)
+        added.append(pane.recent)
         duplicates += pane.duplicate_count
     panes = tuple(pane for pane in panes if pane.start_unix_ns >= end - window_ns)
     tables = combine(panes, start_unix_ns=end - window_ns, end_unix_ns=end)
+    tables = replace(tables, recent=together(added))
     return Watch(next_unix_ns=end, panes=panes, duplicate_count=duplicates), tables

@@ -17,6 +17,7 @@ from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
+from analysis.usage import Usage
 from healing.cluster.gate import write_guarded
 from healing.step import recheck
 from homeostat.core import CoreSettings, CoreState, tick
@@ -69,6 +70,7 @@ class Control:
         self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
         self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self._entries = Entries()
+        self._usage = Usage()
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
@@ -117,6 +119,7 @@ class Control:
         (
             self._history,
             self._entries,
+            self._usage,
             self.tables,
         ) = await asyncio.get_running_loop().run_in_executor(
             self._worker, lambda: self._remembered(passed, around, begin, end, now)
@@ -129,7 +132,7 @@ class Control:
         begin: int,
         end: int,
         now: int,
-    ) -> tuple[history.History, Entries, WindowTables]:
+    ) -> tuple[history.History, Entries, Usage, WindowTables]:
         settings = self._settings.analysis
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
@@ -142,7 +145,9 @@ class Control:
             start_unix_ns=now - window_ns,
             window_ns=window_ns,
         )
-        return known, entries, replace(self.tables, entries=table)
+        points = next((part for part in passed if part.signal == "metrics"), None)
+        usage, used = self._usage.advance(points)
+        return known, entries, usage, replace(self.tables, entries=table, usage=used)
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
         begin = self._history.next_unix_ns

@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS ticks (
     now_unix_ns INTEGER NOT NULL,
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
-    instances BLOB NOT NULL, entries BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    instances BLOB NOT NULL, entries BLOB NOT NULL,
+    recent BLOB NOT NULL, usage BLOB NOT NULL, diagnoses TEXT NOT NULL,
     freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
 );
@@ -39,10 +40,12 @@ CREATE TABLE IF NOT EXISTS writes (
     outcome TEXT NOT NULL
 );
 """
-_TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
+_TABLES: Final = (
+    *("operations", "services", "edges", "blame", "instances", "entries", "recent", "usage"),
+)
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 class JournalError(Exception):
@@ -127,7 +130,7 @@ class Journal:
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 17})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 19})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -169,8 +172,8 @@ class Journal:
         """Yield all ticks, oldest first."""
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
             seq, epoch, _, now, due, start, end = row[:7]
-            blobs = dict(zip(_TABLES, row[7:13], strict=True))
-            diagnoses, freshness, cluster, outcomes, outputs = row[13:]
+            blobs = dict(zip(_TABLES, row[7:15], strict=True))
+            diagnoses, freshness, cluster, outcomes, outputs = row[15:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,

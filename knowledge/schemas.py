@@ -1,8 +1,9 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME and INSTANCES (analysis to issues, journal and status). `conform` is asserted on entry
-and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
+EDGES, BLAME, INSTANCES, ENTRIES, RECENT and USAGE (analysis to issues, journal and status).
+`conform` is asserted on entry and exit of a stage, so that a stage which builds a wrong table fails
+where the mistake is.
 """
 
 from typing import Final, Literal
@@ -145,6 +146,28 @@ ENTRIES: Final = pa.schema(
         pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
         pa.field("earlier_ms", pa.list_(pa.float64())),  # of the window before it
         pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
+    ]
+)
+RECENT: Final = pa.schema(
+    [
+        # who was called; service is empty where nobody answered, peer is the callers' name for it
+        *_SERVICE,
+        pa.field("peer", pa.string()),  # empty: what the service itself says it served
+        pa.field("served_count", pa.int64()),
+        pa.field("call_count", pa.int64()),
+        pa.field("failed_count", pa.int64()),
+        pa.field("answered_count", pa.int64()),  # calls whose server side was seen
+    ]
+)
+"""What the last look added to the window: who still speaks, and how calls to whom ended."""
+USAGE: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("pod", pa.string()),
+        pa.field("time_unix_ns", pa.int64()),  # of its newest reading
+        pa.field("cpu_ratio", pa.float64()),  # of its limit; null: not reported
+        pa.field("memory_ratio", pa.float64()),
+        pa.field("memory_bytes", pa.float64()),  # working set
     ]
 )
 

@@ -13,7 +13,9 @@ from knowledge.schemas import (
     ENTRIES,
     INSTANCES,
     OPERATIONS,
+    RECENT,
     SERVICES,
+    USAGE,
     Signal,
     conform,
 )
@@ -25,6 +27,8 @@ _SCHEMAS: Final = {
     "blame": BLAME,
     "instances": INSTANCES,
     "entries": ENTRIES,
+    "recent": RECENT,
+    "usage": USAGE,
 }
 
 
@@ -40,6 +44,8 @@ class WindowTables:
     blame: pl.DataFrame
     instances: pl.DataFrame
     entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
+    recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
+    usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():
