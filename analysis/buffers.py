@@ -41,6 +41,9 @@ class Counts:
 @dataclass(slots=True)
 class _Lane:
     held: deque[_Held] = field(default_factory=deque)
+    first_to_go_unix_ns: int = 0
+    """No batch that is held has a newest time before this."""
+
     newest_unix_ns: int | None = None
     counts: Counts = field(default_factory=Counts)
 
@@ -78,12 +81,15 @@ class Buffers:
             fresh_unix_ns=min(span["max"], now_unix_ns + int(FUTURE_S_MAX * 1e9)),
             size_bytes=rows.get_total_buffer_size(),
         )
-        self.trim(now_unix_ns)
+        if self.size_bytes + held.size_bytes > self._bytes_max:
+            self.trim(now_unix_ns)
         if self.size_bytes + held.size_bytes > self._bytes_max:
             lane.counts.refused_frames += 1
             return "full"
         times = rows[EVENT_TIME[signal]]
         self._count(lane, held, times, now_unix_ns=now_unix_ns, watermark_unix_ns=watermark_unix_ns)
+        first = lane.first_to_go_unix_ns if lane.held else held.fresh_unix_ns
+        lane.first_to_go_unix_ns = min(first, held.fresh_unix_ns)
         lane.held.append(held)
         self.size_bytes += held.size_bytes
         return "kept"
@@ -92,10 +98,11 @@ class Buffers:
         """Let go of batches whose rows are all older than the retention."""
         horizon = now_unix_ns - self._retention_ns
         for lane in self._lanes.values():
-            if not any(held.fresh_unix_ns < horizon for held in lane.held):
+            if not lane.held or lane.first_to_go_unix_ns >= horizon:
                 continue
             gone = sum(held.size_bytes for held in lane.held if held.fresh_unix_ns < horizon)
             lane.held = deque(held for held in lane.held if held.fresh_unix_ns >= horizon)
+            lane.first_to_go_unix_ns = min((h.fresh_unix_ns for h in lane.held), default=0)
             self.size_bytes -= gone
 
     def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> TelemetrySlice:

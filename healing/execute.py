@@ -58,9 +58,9 @@ def first_intent(
         issue_id=plan.issue_id,
         epoch=epoch,
         change=plan.change,
-        resource_version=workload.resource_version,
+        resource_version=workload.token_of(plan.change),
         undo=plan.undo,
-        is_undo=False,
+        is_undo=plan.ends_boost,  # it takes something back, and spends no budget
         created_unix_ns=now_unix_ns,
     )
 
@@ -79,7 +79,7 @@ def undo_intent(
         issue_id=plan.issue_id,
         epoch=epoch,
         change=plan.undo,
-        resource_version=workload.resource_version,
+        resource_version=workload.token_of(plan.undo),
         undo=None,
         is_undo=True,
         created_unix_ns=now_unix_ns,

@@ -27,7 +27,7 @@ class Entry:
     @property
     def is_disruptive(self) -> bool:
         """True if pods were replaced."""
-        return self.intent.change.kind != "scale"
+        return self.intent.change.kind not in {"scale", "set_floor"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from healing.execute import Execution
 from healing.ledger import Entry, Ledger
-from healing.step import HealingState
+from healing.state import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.journal import Memory
 from knowledge.plans import ApprovedPlan

@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 from knowledge.bounds import require_positive
 from knowledge.plans import Mode
 
-ActionKind = Literal["scale", "restart", "roll_back_release"]
+ActionKind = Literal["scale", "set_floor", "restart", "roll_back_release"]
 ACTION_KINDS: Final[tuple[ActionKind, ...]] = get_args(ActionKind)
 _RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "auto": 2}
 
@@ -96,6 +96,12 @@ class HealingSettings:
 
     scale_usage_target: float = 0.6
     """The CPU share that a scaled-up workload should come to."""
+
+    boost_s: float = 1800.0
+    """How long replicas that were added stay before they are taken back, need or no need ..."""
+
+    boost_hold_s: float = 300.0
+    """... and how soon at the earliest, where the cause is gone; an HPA waits as long."""
 
     arrival_ratio_min: float = 1.2
     """Requests a second over the usual ones that count as grown."""

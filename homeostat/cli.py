@@ -84,6 +84,12 @@ def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, help="settings file (YAML)")
         command.set_defaults(run=_cluster, command=name)
+        if name == "unwind":
+            command.add_argument(
+                "--expired",
+                action="store_true",
+                help="only boosts whose time is over, such as from a CronJob",
+            )
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -95,7 +101,11 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.set_defaults(run=_demo)
     command = commands.add_parser("twin", help="the simulated shop and cluster of the demo, alone")
     command.add_argument("--otlp", required=True, help="host:port that telemetry is sent to")
-    command.add_argument("--cluster-socket", type=Path, required=True)
+    place = command.add_mutually_exclusive_group(required=True)
+    place.add_argument("--cluster-socket", type=Path, help="where it serves a cluster of its own")
+    place.add_argument(
+        "--mirror", action="store_true", help="follow the pods of another cluster instead"
+    )
     command.add_argument("--control-socket", type=Path, required=True)
     command.add_argument("--seed", type=int, default=1)
     command.add_argument("--start-unix-ns", type=int, required=True)
@@ -149,7 +159,7 @@ def _cluster(options: argparse.Namespace) -> int:
         return EXIT_SETTINGS
     if options.command == "doctor":
         return cluster_commands.examine_cluster(settings)
-    return cluster_commands.unwind_cluster(settings)
+    return cluster_commands.unwind_cluster(settings, only_expired=options.expired)
 
 
 def _run(options: argparse.Namespace) -> int:

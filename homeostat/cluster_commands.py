@@ -43,10 +43,10 @@ def examine_cluster(settings: Settings) -> int:
     return 0
 
 
-def unwind_cluster(settings: Settings) -> int:
-    """Take back what is in force; 0 only if all of it was."""
+def unwind_cluster(settings: Settings, *, only_expired: bool) -> int:
+    """Take back what is in force, or what should not be any more; 0 only if all of it was."""
     try:
-        held, outcomes = asyncio.run(_unwound(settings))
+        held, outcomes = asyncio.run(_unwound(settings, only_expired=only_expired))
     except (ClusterUnavailableError, ApiSettingsError) as error:
         sys.stderr.write(f"the cluster does not answer: {error}\n")
         return EXIT_FAILED
@@ -56,7 +56,8 @@ def unwind_cluster(settings: Settings) -> int:
         came = f": {outcome.status} {outcome.reason}".rstrip() if outcome else ""
         sys.stdout.write(f"{each.workload}: {each.text}{came}\n")
     if not held:
-        sys.stdout.write("nothing is in force\n")
+        over = " beyond its time" if only_expired else ""
+        sys.stdout.write(f"nothing is in force{over}\n")
     return 0 if all(outcome.status == "applied" for outcome in outcomes) else EXIT_FAILED
 
 
@@ -68,12 +69,16 @@ async def _examined(settings: Settings) -> tuple[Finding, ...]:
         await cluster.close()
 
 
-async def _unwound(settings: Settings) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
+async def _unwound(
+    settings: Settings, *, only_expired: bool
+) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
     section = settings.cluster
     api = await Api.connect(kubeconfig=section.kubeconfig, context=section.context)
     cluster = KubernetesCluster(section.for_kubernetes(), now_unix_ns=time.time_ns)
     try:
-        held = await in_force(api, now_unix_ns=time.time_ns())
+        held = await in_force(
+            api, await cluster.report(), now_unix_ns=time.time_ns(), only_expired=only_expired
+        )
         return held, await unwind(cluster, held, now_unix_ns=time.time_ns)
     finally:
         await cluster.close()

@@ -7,7 +7,7 @@ all actions: the windows go on, /status says `halted`, and nothing more is chang
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from analysis.usage import Usage
 from healing.cluster.gate import write_guarded
-from healing.step import recheck
+from healing.recheck import recheck
 from homeostat.core import CoreSettings, CoreState, tick
 from knowledge.cluster import (
     Cluster,
@@ -55,6 +55,7 @@ class Control:
         state: CoreState,
         settings: CoreSettings,
         now_unix_ns: int,
+        worker: Executor | None = None,
     ) -> None:
         self._buffers = buffers
         self._cluster = cluster
@@ -66,7 +67,7 @@ class Control:
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
-        self._worker = ThreadPoolExecutor(1, "control")
+        self._worker = worker or ThreadPoolExecutor(1, "control")
         self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
         self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self._entries = Entries()

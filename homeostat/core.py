@@ -7,7 +7,7 @@ from analysis.step import AnalysisState
 from analysis.step import step as analyse
 from healing.settings import HealingSettings
 from healing.situation import Situation
-from healing.step import HealingState
+from healing.state import HealingState
 from healing.step import step as heal
 from knowledge.ticks import TickInputs, TickOutputs
 

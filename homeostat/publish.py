@@ -3,7 +3,7 @@
 from analysis.buffers import Buffers
 from healing.execute import Execution
 from healing.ledger import Entry
-from healing.step import HealingState
+from healing.state import HealingState
 from knowledge.plans import Mode, Refused
 from knowledge.schemas import SIGNALS
 from knowledge.snapshot import ActionRecord, IngestCounts, Treatment

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from analysis.settings import AnalysisSettings
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.settings import HealingSettings
+from homeostat.exposure import refuse_exposure
 from receiver.settings import ReceiverSettings
 
 ENV_PREFIX: Final = "HOMEOSTAT_"
@@ -57,11 +58,33 @@ class HttpSection(_Section):
     cors_origins: list[str] = []
 
 
+class TlsSection(_Section):
+    """Certificates of both OTLP servers, PEM; read again when they are replaced."""
+
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "TlsSection":
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("expected both cert_file and key_file, or neither")
+        if self.client_ca_file is not None and self.cert_file is None:
+            raise ValueError("client_ca_file: expected cert_file and key_file beside it")
+        return self
+
+
 class ReceiverSection(_Section):
     """The receiver processes."""
 
     grpc: GrpcSection = GrpcSection()
     http: HttpSection = HttpSection()
+    tls: TlsSection = TlsSection()
+    principals_file: Path | None = None
+    insecure_listen: bool = False
+    connections_max: int = Field(default=16_384, gt=0)
+    streams_max: int = Field(default=100, gt=0)
+    connection_age_max_s: float = Field(default=600.0, gt=0)
     processes: int = Field(default=1, ge=1, le=64)
     max_message_bytes: int = Field(default=64 * 2**20, gt=0)
     items_per_request_max: int = Field(default=200_000, gt=0)
@@ -70,6 +93,16 @@ class ReceiverSection(_Section):
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
     recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
+
+    @model_validator(mode="after")
+    def _not_exposed(self) -> "ReceiverSection":
+        refuse_exposure(
+            {"grpc.listen": self.grpc.listen, "http.listen": self.http.listen},
+            is_insecure_allowed=self.insecure_listen,
+            has_tls=self.tls.cert_file is not None,
+            has_authentication=bool(self.principals_file or self.tls.client_ca_file),
+        )
+        return self
 
 
 class ClusterSection(_Section):
@@ -150,6 +183,14 @@ class Settings(_Section):
             grpc_listen=section.grpc.listen,
             http_listen=section.http.listen,
             http_cors_origins=tuple(section.http.cors_origins),
+            tls_cert_file=_text(section.tls.cert_file),
+            tls_key_file=_text(section.tls.key_file),
+            tls_client_ca_file=_text(section.tls.client_ca_file),
+            principals_file=_text(section.principals_file),
+            grpc_connections_max=section.connections_max,
+            http_connections_max=section.connections_max,
+            grpc_streams_max=section.streams_max,
+            connection_age_max_s=section.connection_age_max_s,
             max_message_bytes=section.max_message_bytes,
             items_per_request_max=section.items_per_request_max,
             inflight_bytes_max=section.inflight_bytes_max,
@@ -158,6 +199,10 @@ class Settings(_Section):
             batch_bytes=section.batch_bytes,
             recent_bytes_max=section.recent_bytes_max,
         )
+
+
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(path)
 
 
 def load(path: Path | None, environ: dict[str, str] | None = None) -> Settings:
@@ -211,5 +256,7 @@ def _explained(item: Any) -> str:
     if item["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return f"{key}: there is no such key"
     expected = item["msg"].removeprefix("Value error, ")
-    shown = item["input"] if not isinstance(item["input"], dict) else "these values"
-    return f"{key}: got {shown!r}: {expected[0].lower()}{expected[1:]}"
+    expected = expected[0].lower() + expected[1:]
+    if isinstance(item["input"], dict):  # several keys together; the text names them
+        return f"{key}: {expected}"
+    return f"{key}: got {item['input']!r}: {expected}"

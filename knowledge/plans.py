@@ -40,6 +40,8 @@ class RecoveryPlan:
     expected: Expectation
     created_unix_ns: int
     expires_unix_ns: int
+    ends_boost: bool = False
+    """It takes room away that is not needed any more: nothing is wrong, and nothing may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,11 @@ read one by one, and remembered.
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
+from receiver.nesting import Indices
 from receiver.projection.common_pb2 import KeyValue
 from receiver.semconv import RESOURCE_MEANINGS
 
@@ -33,7 +35,7 @@ _WORST_RANK: Final = max(rank for _, rank in _RANKS.values()) + 1
 
 
 def resource_columns(
-    attributes: pa.ListArray, resource_of: pa.Int64Array
+    attributes: pa.ListArray, resource_of: Indices
 ) -> dict[str, pa.DictionaryArray]:
     """Return a LABEL column per meaning, as long as `resource_of`.
 
@@ -45,14 +47,21 @@ def resource_columns(
     if len(attributes.values) > ATTRIBUTES_MAX:
         raise ValueError(f"more than {ATTRIBUTES_MAX} attributes of resources")
     labels = [_labels(tuple(raw)) for raw in attributes.to_pylist()]
+    same = pa.array(np.zeros(len(resource_of), np.int32))
     columns = {}
     for index, meaning in enumerate(RESOURCE_MEANINGS):
         words: dict[str, int] = {}
         numbers = [words.setdefault(label[index], len(words)) for label in labels]
+        numbered = pa.array(np.array(numbers, np.int32)[resource_of]) if len(words) > 1 else same
         columns[meaning.column] = pa.DictionaryArray.from_arrays(
-            pa.array(numbers, pa.int32()).take(resource_of), pa.array(list(words), pa.string())
+            numbered, _dictionary(tuple(words)), safe=False
         )
     return columns
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _dictionary(words: tuple[str, ...]) -> pa.StringArray:
+    return pa.array(words, pa.string())
 
 
 def _labels(attributes: tuple[bytes, ...]) -> Labels:

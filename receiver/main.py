@@ -13,12 +13,14 @@ from receiver.counters import Counters
 from receiver.grpc_server import GrpcServer, ListenError
 from receiver.handover import Handover
 from receiver.http_server import HttpServer
+from receiver.identify import Identity
 from receiver.memory import keep_large_buffers
 from receiver.pipeline import Pipeline
 from receiver.pressure import measure
 from receiver.readiness import Readiness
 from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
+from receiver.tls import watched_certificates
 
 CANNOT_LISTEN: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
@@ -28,7 +30,7 @@ class Receiver:
     """One running receiver: server, pipeline and the way to the brain."""
 
     def __init__(self, settings: ReceiverSettings) -> None:
-        """Bind the address; raises ListenError."""
+        """Bind the addresses; raises ListenError."""
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
@@ -42,9 +44,14 @@ class Receiver:
             recent=self.recent,
         )
         self._pipeline = Pipeline(settings, self._handover, self.recent, self.counters)
-        self._http = HttpServer(settings, self._pipeline, self.counters)
         try:
-            self._grpc = GrpcServer(settings, self._pipeline)
+            identity = Identity(settings)
+            certificates = watched_certificates(settings)
+        except ValueError as error:
+            raise ListenError(str(error)) from error
+        self._http = HttpServer(settings, self._pipeline, self.counters, identity, certificates)
+        try:
+            self._grpc = GrpcServer(settings, self._pipeline, identity, certificates)
         except ListenError:
             self._http.stop(0.0)
             raise
@@ -112,10 +119,7 @@ def run(settings: ReceiverSettings) -> int:
     try:
         receiver = Receiver(settings)
     except ListenError as error:
-        sys.stderr.write(
-            f"{error}: another process may hold it; stop that one or set receiver.grpc.listen "
-            "or receiver.http.listen\n"
-        )
+        sys.stderr.write(f"{error}\n")
         return CANNOT_LISTEN
     receiver.start()
     stop.wait()

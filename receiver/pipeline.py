@@ -19,6 +19,7 @@ from receiver.counters import Counters
 from receiver.decode import decode
 from receiver.gather import Gathering
 from receiver.handover import Handover
+from receiver.identify import Sender
 from receiver.recent import RecentRequests
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
@@ -36,19 +37,19 @@ ITEMS: Final[dict[Signal, str]] = {
 class _Pending:
     """One request that waits for its outcome."""
 
-    __slots__ = ("_settled", "body", "client", "expires_monotonic_s", "signal")
+    __slots__ = ("_settled", "body", "expires_monotonic_s", "sender", "signal")
 
     def __init__(
         self,
         signal: Signal,
         body: bytes,
-        client: str,
+        sender: Sender,
         expires_monotonic_s: float,
         settled: Callable[["_Pending", Outcome], None],
     ) -> None:
         self.signal = signal
         self.body = body
-        self.client = client
+        self.sender = sender
         self.expires_monotonic_s = expires_monotonic_s
         self._settled: Callable[[_Pending, Outcome], None] | None = settled
 
@@ -92,7 +93,7 @@ class Pipeline:
         self._gathering.close()
         self._decoder.join()
 
-    def export(self, signal: Signal, body: bytes, client: str) -> Outcome:
+    def export(self, signal: Signal, body: bytes, sender: Sender) -> Outcome:
         """Return what became of one export request; waits at most the hand-over's timeout."""
         done = threading.Event()
         outcomes: list[Outcome] = []
@@ -101,23 +102,23 @@ class Pipeline:
             outcomes.append(outcome)
             done.set()
 
-        self.submit(signal, body, client, settled)
+        self.submit(signal, body, sender, settled)
         if not outcomes and not done.wait(self._settings.handover_timeout_s):
             return self.count_refusal(not_in_time())
         return outcomes[0]
 
     def submit(
-        self, signal: Signal, body: bytes, client: str, settled: Callable[[Outcome], None]
+        self, signal: Signal, body: bytes, sender: Sender, settled: Callable[[Outcome], None]
     ) -> None:
-        """Take one export request of `client`; `settled` is called once, by any thread.
+        """Take one export request of `sender`; `settled` is called once, by any thread.
 
         It is called with the rejected items by reason, or with a refusal. Who has waited for
         `handover_timeout_s` need not wait any longer: the outcome is unknown then.
         """
         self._counters.add_all({"requests": 1, "request_bytes": len(body)})
-        refusal = self.gate.enter(len(body), client) if body else None
+        refusal = self.gate.enter(len(body), sender.client) if body else None
         if refusal is None and body and not self._handover.connected:
-            self.gate.leave(len(body), client)
+            self.gate.leave(len(body), sender.client)
             refusal = Refusal(reason="brain_absent", message="the analysis is not reachable")
         if refusal is not None:
             settled(self.count_refusal(refusal))
@@ -128,7 +129,7 @@ class Pipeline:
                 _Pending(
                     signal,
                     body,
-                    client,
+                    sender,
                     time.monotonic() + self._settings.handover_timeout_s,
                     lambda pending, outcome: self._left(pending, outcome, settled),
                 )
@@ -137,10 +138,14 @@ class Pipeline:
     def _left(
         self, pending: _Pending, outcome: Outcome, settled: Callable[[Outcome], None]
     ) -> None:
-        self.gate.leave(len(pending.body), pending.client)
+        self.gate.leave(len(pending.body), pending.sender.client)
         if isinstance(outcome, Refusal):
             self.count_refusal(outcome)
         settled(outcome)
+
+    def count(self, name: str, count: int = 1) -> None:
+        """Count what a server noticed."""
+        self._counters.add(name, count)
 
     def count_refusal(self, refusal: Refusal) -> Refusal:
         """Count a request that is refused, wherever that was decided; return its refusal."""

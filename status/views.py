@@ -242,6 +242,11 @@ def describe(change: Change) -> str:
     match change.kind:
         case "scale":
             return f"scale {change.target} from {change.replicas_before} to {change.replicas}"
+        case "set_floor":
+            return (
+                f"let {change.scaler_kind} {change.scaler_name} keep at least {change.floor or 0} "
+                f"replicas of {change.target}, not {change.floor_before or 0}"
+            )
         case "restart":
             return f"restart the pods of {change.target}"
         case "roll_back_release":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from knowledge.boosts import boost_after
 from knowledge.cluster import (
     Change,
     ClusterReport,
@@ -12,6 +13,7 @@ from knowledge.cluster import (
     Revision,
     RollBackRelease,
     Scale,
+    SetFloor,
     Workload,
     WriteIntent,
     WriteOutcome,
@@ -73,6 +75,13 @@ class ControlPlane:
             return self._outcome(intent, "conflict", str(error))
         except RejectedError as error:
             return self._outcome(intent, "failed", str(error))
+        if isinstance(intent.change, Scale):
+            deployment.boost = boost_after(
+                intent.change,
+                deployment.boost,
+                action_id=intent.id,
+                at_unix_ns=self._agenda.now_unix_ns,
+            )
         self._applied_ids.add(intent.id)
         deployment.last_action_id = intent.id
         self.writes.append(
@@ -130,6 +139,8 @@ class ControlPlane:
                         f", not {change.replicas}"
                     )
                 self._rollouts.scale(deployment, change.replicas)
+            case SetFloor():
+                raise RejectedError(f"no autoscaler sets the replicas of {change.target}")
             case Restart():
                 release = deployment.template.release
                 self._rollouts.roll(deployment, self._rollouts.new_template(release))
@@ -158,10 +169,11 @@ def _workload(deployment: Deployment) -> Workload:
         ),
         revision=deployment.template.release.number,
         is_rolling=deployment.is_rolling,
-        is_opted_in=True,
+        is_opted_in=service.is_opted_in,
         steered_by=service.steered_by,
         replicas_max=service.replicas_max,
         last_action_id=deployment.last_action_id,
+        boost=deployment.boost,
     )
 
 

@@ -54,6 +54,7 @@ class Service:
     queue_max: int = 36  # requests that wait in one pod; the next one is refused
     strategy: Strategy = "RollingUpdate"
     steered_by: str | None = None
+    is_opted_in: bool = True  # its owner lets it be healed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

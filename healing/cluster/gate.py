@@ -32,7 +32,7 @@ async def write_guarded(
             intent_id=intent.id, status="unknown", reason=reason, finished_unix_ns=now_unix_ns()
         )
     workload = report.workload(intent.change.target)
-    if workload is not None and workload.last_action_id == intent.id:
+    if workload is not None and workload.was_written_by(intent.id):
         reason = "found to have been applied before"
         return WriteOutcome(
             intent_id=intent.id, status="applied", reason=reason, finished_unix_ns=now_unix_ns()

@@ -7,7 +7,8 @@ An undo asks only what keeps it from hurting: permission, fresh facts, and the s
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
-from healing.guards.budgets import BUDGETS
+from healing.guards.budgets import BUDGETS, in_flight
+from healing.guards.calm import CALM
 from healing.guards.evidence import EVIDENCE
 from healing.guards.freshness import FRESHNESS, fresh_cluster
 from healing.guards.permission import PERMISSION
@@ -15,6 +16,13 @@ from healing.guards.target import TARGET
 from knowledge.plans import ApprovedPlan, GuardResult, Refused
 
 GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, *FRESHNESS, *EVIDENCE, *TARGET, *BUDGETS)
+BOOST_END_GUARDS: Final[tuple[Guard, ...]] = (
+    *PERMISSION,
+    *FRESHNESS,
+    *TARGET,
+    *CALM,
+    in_flight,
+)
 UNDO_GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, fresh_cluster, *TARGET)
 
 

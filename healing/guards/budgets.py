@@ -25,7 +25,7 @@ def target_cooldown(asked: Asked) -> str | None:
 
 def target_disruption(asked: Asked) -> str | None:
     """Pods that were replaced often enough need a person."""
-    if asked.change.kind == "scale":
+    if asked.change.kind in {"scale", "set_floor"}:
         return None
     limit = asked.settings.target_disruptive_max
     window_s = asked.settings.target_disruptive_window_s

@@ -51,8 +51,10 @@ def test_the_doctor_says_what_could_be_done_and_why_not(config: tuple[Place, Pat
     done = _homeostat("doctor", "--config", str(path))
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if f"{place.namespace}/{TARGET}" in line]
-    assert len(lines) == 3
-    assert all("yes" in line for line in lines)
+    assert len(lines) == 4
+    refused = [line for line in lines if "yes" not in line]
+    assert len(refused) == 1
+    assert "no autoscaler sets its replicas" in refused[0]
     other = [line for line in done.stdout.splitlines() if "mode is observe" in line]
     assert place.namespace not in " ".join(other)
 

@@ -215,7 +215,7 @@ def test_a_boost_is_unwound_but_not_what_is_a_person_s_or_an_autoscaler_s_by_now
             await asyncio.sleep(0.05)
         api = await Api.connect(kubeconfig=place.plane.kubeconfig, context=None)
         try:
-            held = await in_force(api, now_unix_ns=1)
+            held = await in_force(api, await cluster.report(), now_unix_ns=1)
             ours = tuple(each for each in held if each.workload.namespace == place.namespace)
             done = await unwind(cluster, ours, now_unix_ns=lambda: 1)
             return sorted(o.status for o in done)

@@ -14,7 +14,8 @@ import pytest
 
 from healing.cluster.gate import write_guarded
 from healing.recover import recover
-from healing.step import HealingState, step
+from healing.state import HealingState
+from healing.step import step
 from knowledge.cluster import (
     Change,
     ClusterReport,

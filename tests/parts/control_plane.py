@@ -115,7 +115,6 @@ class ControlPlane:
             "--allow-privileged=true",
             f"--audit-policy-file={policy}",
             f"--audit-log-path={self.audit_log}",
-            "--enable-aggregator-routing=true",
             f"--proxy-client-cert-file={certificate}",
             f"--proxy-client-key-file={key}",
         )

@@ -14,7 +14,7 @@ import pytest
 from knowledge.frames import FrameAnswer, FrameHead
 from knowledge.framing import Unpacker, pack
 from knowledge.schemas import Signal
-from receiver.grpc_server import SERVICES
+from receiver.grpc_calls import SERVICES
 from receiver.main import Receiver
 from receiver.settings import ReceiverSettings
 

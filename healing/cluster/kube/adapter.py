@@ -15,6 +15,7 @@ from healing.cluster.kube.mutator import Mutator
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
 from healing.cluster.kube.reflector import Reflector, decoder
+from healing.cluster.kube.scalers import collection
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.cluster.kube.usage import Usage
 from knowledge.cluster import (
@@ -32,9 +33,11 @@ WORKLOADS: Final = {
     "StatefulSet": "/apis/apps/v1/statefulsets",
     "DaemonSet": "/apis/apps/v1/daemonsets",
 }
-SCALED_OBJECTS: Final = "/apis/keda.sh/v1alpha1/scaledobjects"
 CANARIES: Final = "/apis/flagger.app/v1beta1/canaries"
-AUTOSCALERS: Final = "/apis/autoscaling/v2/horizontalpodautoscalers"
+
+
+class _Kind(msgspec.Struct):
+    kind: str = ""
 
 
 class KubernetesCluster:
@@ -108,8 +111,12 @@ class KubernetesCluster:
                 "pods": self._cache("/api/v1/pods", decoder(PodObject)),
                 "replicasets": self._cache("/apis/apps/v1/replicasets", releases.boil_down),
                 **{kind: self._cache(p, workloads.boil_down) for kind, p in WORKLOADS.items()},
-                "autoscalers": self._cache(AUTOSCALERS, decoder(ScalerObject)),
-                "scaledobjects": self._cache(SCALED_OBJECTS, decoder(ScalerObject), lacks=True),
+                "autoscalers": self._cache(
+                    collection("HorizontalPodAutoscaler"), decoder(ScalerObject)
+                ),
+                "scaledobjects": self._cache(
+                    collection("ScaledObject"), decoder(ScalerObject), lacks=True
+                ),
                 "canaries": self._cache(CANARIES, decoder(ScalerObject), lacks=True),
             }
             runs = (*(cache.run() for cache in self._caches.values()), self._usage.run())
@@ -168,4 +175,11 @@ class KubernetesCluster:
         )
 
     def _note(self, body: bytes) -> None:
-        self._caches["Deployment"].note(workloads.boil_down(body))
+        """Take what a write's answer shows, so that the next report is no older than that."""
+        match msgspec.json.decode(body, type=_Kind).kind:
+            case "HorizontalPodAutoscaler":
+                self._caches["autoscalers"].note(decoder(ScalerObject)(msgspec.Raw(body)))
+            case "ScaledObject":
+                self._caches["scaledobjects"].note(decoder(ScalerObject)(msgspec.Raw(body)))
+            case _:
+                self._caches["Deployment"].note(workloads.boil_down(body))

@@ -10,19 +10,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from healing.cluster.kube.api import UNREACHABLE, Answer, Api
-from healing.cluster.kube.names import ACTION
-from healing.cluster.kube.patches import Touch, is_set, patch_of, strayed, touch_of
+from healing.cluster.kube.patches import Touch, allowed_paths, is_set, patch_of, strayed, touch_of
 from healing.cluster.kube.releases import release_number
-from healing.cluster.kube.workloads import boil_down
-from knowledge.cluster import (
-    Change,
-    ClusterUnavailableError,
-    RollBackRelease,
-    Scale,
-    WriteIntent,
-    WriteOutcome,
-)
-from knowledge.identity import WorkloadKey
+from healing.cluster.kube.subjects import moved, name_of, path_of, seen_of
+from knowledge.cluster import ClusterUnavailableError, RollBackRelease, WriteIntent, WriteOutcome
 
 Status = Literal["applied", "conflict", "failed", "unknown"]
 NOT_FOUND: Final = 404
@@ -39,7 +30,7 @@ OnWritten = Callable[[bytes], None]
 
 
 class Mutator:
-    """Writes intents to Deployments."""
+    """Writes intents to Deployments and to the floors of their autoscalers."""
 
     def __init__(self, api: Api, *, now_unix_ns: Callable[[], int], on_written: OnWritten) -> None:
         self._api = api
@@ -67,18 +58,18 @@ class Mutator:
         target = intent.change.target
         if target.kind != "Deployment":
             return "failed", f"{target}: only Deployments are written to"
-        path = path_of(target)
+        path, name = path_of(intent.change), name_of(intent.change)
         answer = await self._look(path)
         if answer.status == NOT_FOUND:
-            return "failed", f"{target} not found"
+            return "failed", f"{name} not found"
         if not answer.ok:
-            return "failed", f"{target} could not be read: {answer.message()}"
-        deployed, live = boil_down(answer.body), answer.json()
-        if deployed.last_action_id() == intent.id:
+            return "failed", f"{name} could not be read: {answer.message()}"
+        seen, live = seen_of(intent.change, answer.body), answer.json()
+        if seen.last_action_id == intent.id:
             return "applied", "was applied before"
-        moved = _moved(intent, live, deployed.token(), deployed.release)
-        if moved is not None:
-            return "conflict", moved
+        reason = moved(intent, live, seen)
+        if reason is not None:
+            return "conflict", reason
         release = None
         if isinstance(intent.change, RollBackRelease):
             release = await self._release(intent.change, live)
@@ -107,8 +98,7 @@ class Mutator:
             return "failed", f"dry run: {error!r}"  # a dry run has no effect: nothing happened
         if not answer.ok:
             return await self._refusal(path, answer, live, "dry run: ")
-        allowed = (touch.path, ("metadata", "annotations", ACTION))
-        stray = strayed(live, answer.json(), allowed)
+        stray = strayed(live, answer.json(), allowed_paths(touch))
         if stray:
             return "failed", f"dry run: {', '.join(stray[:5])} would change as well"
         return None
@@ -150,7 +140,7 @@ class Mutator:
             answer = await self._api.get(path)
         except UNREACHABLE:
             return "unknown", why
-        if answer.ok and boil_down(answer.body).last_action_id() == intent.id:
+        if answer.ok and seen_of(intent.change, answer.body).last_action_id == intent.id:
             self._on_written(answer.body)
             return "applied", f"found in the cluster after: {why}"
         return "unknown", why
@@ -196,23 +186,3 @@ class Mutator:
 def _rollout(item: dict[str, Any]) -> int:
     text = item["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", "0")
     return int(text) if text.isdigit() else 0
-
-
-def path_of(target: WorkloadKey) -> str:
-    """Return where a Deployment is read and written."""
-    return f"/apis/apps/v1/namespaces/{target.namespace}/deployments/{target.name}"
-
-
-def _moved(intent: WriteIntent, live: dict[str, Any], token: str, release: int) -> str | None:
-    """Why the object is not what the intent was made for."""
-    change: Change = intent.change
-    uid = live["metadata"]["uid"]
-    if uid != change.target.uid:
-        return f"uid is {uid}, not {change.target.uid}"
-    if token != intent.resource_version:
-        return f"its state is {token}, not {intent.resource_version}"
-    if isinstance(change, Scale) and live["spec"].get("replicas") != change.replicas_before:
-        return f"replicas are {live['spec'].get('replicas')}, not {change.replicas_before}"
-    if isinstance(change, RollBackRelease) and release != change.revision_before:
-        return f"revision is {release}, not {change.revision_before}"
-    return None

@@ -5,10 +5,10 @@ right to write is a Role in each namespace that healing is on for, never a Clust
 wildcard, no secret, no exec, no delete and no create in it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from healing.settings import ACTION_KINDS, HealingSettings
+from healing.settings import ACTION_KINDS, ActionKind, HealingSettings
 
 NAME: Final = "homeostat"
 READS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
@@ -19,8 +19,18 @@ READS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("flagger.app", ("canaries",), ("list", "watch")),
     ("metrics.k8s.io", ("pods",), ("list",)),
 )
-WRITES: Final = (("apps", ("deployments",), ("get", "patch")),)
-"""All three actions are patches of the Deployment itself, so that effect and record are one."""
+Rule = tuple[str, tuple[str, ...], tuple[str, ...]]
+_DEPLOYMENTS: Final[Rule] = ("apps", ("deployments",), ("get", "patch"))
+WRITES: Final[Mapping[ActionKind, tuple[Rule, ...]]] = {
+    "scale": (_DEPLOYMENTS,),
+    "restart": (_DEPLOYMENTS,),
+    "roll_back_release": (_DEPLOYMENTS,),
+    "set_floor": (
+        ("autoscaling", ("horizontalpodautoscalers",), ("get", "patch")),
+        ("keda.sh", ("scaledobjects",), ("get", "patch")),
+    ),
+}
+"""What each action writes to: the object itself, so that effect and record are one."""
 
 
 def manifests(settings: HealingSettings, *, own_namespace: str) -> tuple[dict[str, Any], ...]:
@@ -38,9 +48,15 @@ def manifests(settings: HealingSettings, *, own_namespace: str) -> tuple[dict[st
     ]
     for namespace in healed_namespaces(settings):
         healer = f"{NAME}-healer"
-        objects.append(_role("Role", healer, namespace, WRITES))
+        objects.append(_role("Role", healer, namespace, _writes(settings, namespace)))
         objects.append(_binding("Role", healer, namespace, account))
     return tuple(objects)
+
+
+def _writes(settings: HealingSettings, namespace: str) -> tuple[Rule, ...]:
+    """The rules of the actions that may be carried out in a namespace, each once."""
+    kinds = [k for k in ACTION_KINDS if settings.mode_for(namespace, k) == "auto"]
+    return tuple(dict.fromkeys(rule for kind in kinds for rule in WRITES[kind]))
 
 
 def healed_namespaces(settings: HealingSettings) -> tuple[str, ...]:
