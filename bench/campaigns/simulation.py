@@ -89,7 +89,14 @@ class TwinCluster:
 class Simulation:
     """A world, the wire and the service; `step` moves all of them to the next look."""
 
-    def __init__(self, system: System, seed: int, settings: CoreSettings = SETTINGS) -> None:
+    def __init__(
+        self,
+        system: System,
+        seed: int,
+        settings: CoreSettings = SETTINGS,
+        *,
+        has_cluster: bool = True,
+    ) -> None:
         self.world = World(system, seed, START_UNIX_NS)
         self.start_unix_ns = START_UNIX_NS
         self._wire = Wire((), Random(seed), START_UNIX_NS)
@@ -98,7 +105,7 @@ class Simulation:
         )
         self.control = Control(
             buffers=self._buffers,
-            cluster=TwinCluster(self.world),
+            cluster=TwinCluster(self.world) if has_cluster else None,
             journal=NoJournal(),
             journal_retention_s=1e9,
             epoch=EPOCH,
