@@ -15,11 +15,10 @@ from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
 from healing.cluster.socket import SocketCluster
-from healing.recover import recover
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
-from homeostat.core import CoreSettings, CoreState
+from homeostat.core import CoreSettings, recovered
 from homeostat.intake import Intake
 from homeostat.settings import Settings
 from homeostat.version import VERSION
@@ -60,7 +59,7 @@ class Brain:
             journal=journal,
             journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
-            state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
+            state=recovered(journal.memory(epoch), epoch=epoch),
             settings=core,
             now_unix_ns=now,
         )

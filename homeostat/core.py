@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
 from analysis.step import step as analyse
+from healing.recover import recover
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from healing.step import step as heal
+from knowledge.journal import Memory
 from knowledge.ticks import TickInputs, TickOutputs
 
 
@@ -27,6 +29,16 @@ class CoreState:
     analysis: AnalysisState = field(default_factory=AnalysisState)
     healing: HealingState = field(default_factory=HealingState)
     situation: Situation | None = None
+
+
+def recovered(memory: Memory, *, epoch: int) -> CoreState:
+    """Return the state that a service begins with that knows of its earlier epochs.
+
+    Issues that were open go on under their ids: a restart of ours is no recovery of theirs. Those
+    that had not fired yet are seen anew.
+    """
+    issues = tuple(issue for issue in memory.issues if issue.state == "firing")
+    return CoreState(analysis=AnalysisState(issues=issues), healing=recover(memory, epoch=epoch))
 
 
 def tick(

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from healing.recover import recover
-from homeostat.core import CoreSettings, CoreState, tick
+from homeostat.core import CoreSettings, CoreState, recovered, tick
 from knowledge.codec import from_json
 from knowledge.journal import Journal, Tick
 from knowledge.ticks import TickOutputs
@@ -58,7 +57,7 @@ def _replay(journal: Journal) -> Replayed:
         if epoch not in whole:
             whole[epoch] = journal.is_whole(epoch)
             settings = from_json(CoreSettings, journal.settings_of(epoch))
-            state = CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
+            state = recovered(journal.memory(epoch), epoch=epoch)
         if not whole[epoch]:
             continue
         assert settings is not None

@@ -17,6 +17,7 @@ from typing import Final, Self
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.diagnosis import Diagnosis
+from knowledge.issues import Issue
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import Freshness, WindowTables
@@ -64,12 +65,16 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a starting service knows from before: what it set out to do, and what came of it."""
+    """What a starting service knows from before: what it set out to do, and what came of it.
+
+    `issues`: those that were not over when it was last running.
+    """
 
     approved: tuple[ApprovedPlan, ...]
     intents: tuple[WriteIntent, ...]
     outcomes: tuple[WriteOutcome, ...]
     verdicts: tuple[Verdict, ...]
+    issues: tuple[Issue, ...] = ()
 
 
 class Journal:
@@ -213,4 +218,12 @@ class Journal:
             intents=tuple(intents),
             outcomes=tuple(outcomes),
             verdicts=tuple(verdicts),
+            issues=self._open_issues(before_epoch),
         )
+
+    def _open_issues(self, before_epoch: int) -> tuple[Issue, ...]:
+        row = self._db.execute(
+            "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq DESC LIMIT 1", (before_epoch,)
+        ).fetchone()
+        last = from_json(TickOutputs, row[0]).issues if row else ()
+        return tuple(issue for issue in last if issue.state != "resolved")

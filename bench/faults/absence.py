@@ -32,7 +32,7 @@ def troubles_of(kind: str, rng: Random) -> tuple[Trouble, ...]:
     names = [service.name for service in TOWN.services]
     some = frozenset(rng.sample(names, rng.randint(1, len(names))))
     half = frozenset(rng.sample(names, len(names) // 2))
-    end_s = LENGTH_S if rng.random() < 0.5 else rng.uniform(60.0, LENGTH_S)  # noqa: PLR2004 - a coin
+    end_s = LENGTH_S if rng.random() < 0.5 else rng.uniform(60.0, LENGTH_S)
     match kind:
         case "cut":
             return (Trouble(kind="silent", begin_s=TROUBLE_S, end_s=end_s, services=some),)

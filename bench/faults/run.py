@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from analysis.settings import AnalysisSettings
 from bench.campaigns.scenario import Scenario
 from bench.campaigns.simulation import PANE_S, Simulation
 from bench.faults.library import Case
 from bench.faults.plays import play
 from healing.settings import HealingSettings
 from homeostat.core import CoreSettings
-from analysis.settings import AnalysisSettings
 
 SETTINGS: Final = CoreSettings(
     analysis=AnalysisSettings(pane_s=PANE_S),
