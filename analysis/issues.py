@@ -229,7 +229,11 @@ def _one_per_cause(issues: list[Issue], seen: Seen) -> list[Issue]:
             if other.state == "firing" and is_in_hand:
                 continue  # its verdict is out: it ends by itself
             places = tuple(dict.fromkeys((*places_of(first), *places_of(other))))
-            first = replace(first, affected=places[:AFFECTED_MAX])
+            first = replace(
+                first,
+                affected=places[:AFFECTED_MAX],
+                symptoms=tuple(dict.fromkeys((*first.symptoms, *other.symptoms))),
+            )
             changed[first.id] = first
             changed[other.id] = (
                 None

@@ -29,6 +29,16 @@ class AnalysisSettings:
     linked_span_count_max: int = 50_000
     """Spans of a pane that are linked to traces; of more, a sample of whole traces is."""
 
+    service_count_max: int = 10_000
+    """Services that are told apart; of more, the rarest are one row, `(other)`."""
+
+    operation_count_max: int = 200
+    """Operations, and kinds of request, of a service that are told apart; likewise."""
+
+    series_count_max: int = 500_000
+    """Series of which it is known what is normal, some 4 kB each when full; of more, the stalest are
+    let go."""
+
     buffer_bytes_max: int = 1024 * 2**20
     """Rows held at most; beyond it senders must wait."""
 

@@ -90,7 +90,9 @@ def step(
             *readings(tables, sick, quantile_count_min=settings.quantile_count_min),
             *entry_readings(tables, frozenset(s.service for s in requests if _is_doubtful(s))),
         ]
-        baselines = baselines.learn(values, count_max=settings.baseline_count_max)
+        baselines = baselines.learn(
+            values, count_max=settings.baseline_count_max, series_max=settings.series_count_max
+        )
     after = AnalysisState(
         first_data_unix_ns=first,
         baselines=baselines,

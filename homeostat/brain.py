@@ -96,7 +96,10 @@ class Brain:
             now_unix_ns=now,
             mode=mode,
             notes=publish.notes_of(
-                mode, has_cluster=self.cluster is not None, cluster_note=control.cluster_note
+                mode,
+                has_cluster=self.cluster is not None,
+                cluster_note=control.cluster_note,
+                folded_count=control.folded_count(),
             ),
             halted=control.halted,
             is_warm=bool(control.state.situation and control.state.situation.is_warm),

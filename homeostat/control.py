@@ -92,6 +92,10 @@ class Control:
         """Requests that came more than once, since the start."""
         return self._watch.duplicate_count
 
+    def folded_count(self) -> int:
+        """Requests whose names share a row, because there are too many names, since the start."""
+        return self._watch.folded_count
+
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
         loop = asyncio.get_running_loop()
@@ -145,6 +149,7 @@ class Control:
             entries_of(spans, end, now),
             start_unix_ns=now - window_ns,
             window_ns=window_ns,
+            request_count_max=settings.operation_count_max,
         )
         points = next((part for part in passed if part.signal == "metrics"), None)
         usage, used = self._usage.advance(points)

@@ -51,7 +51,9 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
     return tuple(result)
 
 
-def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tuple[str, ...]:
+def notes_of(
+    mode: Mode, *, has_cluster: bool, cluster_note: str | None, folded_count: int = 0
+) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
     if not has_cluster:
@@ -60,6 +62,11 @@ def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tupl
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    if folded_count:
+        notes.append(
+            f"{folded_count:,} requests are told as (other): more names than "
+            "analysis.operation_count_max or analysis.service_count_max; is there an id in them?"
+        )
     return tuple(notes)
 
 

@@ -147,9 +147,8 @@ def _tables(step: Step, where: str) -> WindowTables:
         for row in rows:
             unknown = sorted(set(row) - set(schema.names))
             if unknown:
-                raise RuleTestError(
-                    f"{where}: {name} has no column {unknown[0]!r}, it has {', '.join(schema.names)}"
-                )
+                known = ", ".join(schema.names)
+                raise RuleTestError(f"{where}: {name} has no column {unknown[0]!r}, it has {known}")
         try:
             table = pa.Table.from_pylist(
                 [{column: row.get(column) for column in schema.names} for row in rows], schema

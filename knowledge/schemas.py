@@ -31,7 +31,8 @@ SPANS: Final = pa.schema(
         pa.field("parent_span_id", pa.binary()),  # empty for a root
         pa.field("start_unix_ns", pa.int64()),
         pa.field("end_unix_ns", pa.int64()),
-        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer
+        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer; 0 also for what was
+        # served and is no request: health checks, and streams that stay open
         pa.field("kind", pa.uint8()),
         pa.field("name", pa.string()),
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes

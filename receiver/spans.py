@@ -18,6 +18,7 @@ from receiver.flat import (
     within,
 )
 from receiver.nesting import Bytes, Mask
+from receiver.requests import kinds
 from receiver.semconv import GRPC_CODES, GRPC_SERVER_FAULTS, SPAN_MEANINGS
 
 _SERVER: Final = 2
@@ -43,14 +44,16 @@ def span_rows(decoded: pa.RecordBatch) -> Rows:
     start = times(spans.field("start_time_unix_nano"))
     end = times(spans.field("end_time_unix_nano"))
     backwards = start > end
+    names = text(spans.field("name"))
+    requests = kinds(kind, names, picked["http_status"], start, end)
     columns = {
         "trace_id": spans.field("trace_id"),
         "span_id": spans.field("span_id"),
         "parent_span_id": only_ids(spans.field("parent_span_id"), _SPAN_ID_BYTES),
         "start_unix_ns": np.minimum(start, end),
         "end_unix_ns": end,
-        "kind": kind,
-        "name": text(spans.field("name")),
+        "kind": requests,
+        "name": names,
         "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
         "peer": picked["peer"].label((kind == _CLIENT) | (kind == _PRODUCER)),
         **flat.labels(),

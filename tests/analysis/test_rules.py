@@ -24,7 +24,7 @@ def _look(*values: float | None) -> WindowTables:
 
 def _healths(rule: Rule, *looks: tuple[int, float | None]) -> list[str]:
     holds: Holds = {}
-    result = []
+    result: list[str] = []
     for at_s, value in looks:
         holds, symptoms = detect_custom((rule,), holds, _look(value), now_unix_ns=at_s * S)
         result.append(symptoms[0].health)
