@@ -23,7 +23,7 @@ class Caps:
 
 
 def folded(found: pl.DataFrame, caps: Caps) -> tuple[pl.DataFrame, int]:
-    """Return the rows with the names beyond the caps folded into one, and how many requests those had.
+    """Return the rows with names beyond the caps folded into one, and how many requests had those.
 
     `found`: namespace, service, name, span_count and what else; rows are not added up.
     """

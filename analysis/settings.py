@@ -36,8 +36,7 @@ class AnalysisSettings:
     """Operations, and kinds of request, of a service that are told apart; likewise."""
 
     series_count_max: int = 500_000
-    """Series of which it is known what is normal, some 4 kB each when full; of more, the stalest are
-    let go."""
+    """Series of which it is known what is normal, 4 kB each when full; the stalest are let go."""
 
     buffer_bytes_max: int = 1024 * 2**20
     """Rows held at most; beyond it senders must wait."""
