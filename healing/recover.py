@@ -9,14 +9,15 @@ from dataclasses import replace
 
 from healing.execute import Execution
 from healing.ledger import Entry, Ledger
+from healing.orders import obeyed
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.journal import Memory
-from knowledge.plans import ApprovedPlan
+from knowledge.plans import ApprovedPlan, Verdict
 
 
-def recover(memory: Memory, *, epoch: int) -> HealingState:
-    """Return the state that `memory` leaves to a service that starts as `epoch`."""
+def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingState:
+    """Return the state that `memory` leaves to a service that starts as `epoch` now."""
     ledger = Ledger()
     for intent in memory.intents:
         ledger = ledger.with_intent(intent)
@@ -25,15 +26,25 @@ def recover(memory: Memory, *, epoch: int) -> HealingState:
     for verdict in memory.verdicts:
         ledger = ledger.with_verdict(verdict)
     ledger = Ledger(entries=tuple(map(_unsure, ledger.entries)))
+    verdicts = {verdict.plan_id: verdict for verdict in memory.verdicts}
     executions = tuple(
-        _execution(approved, [i for i in memory.intents if i.plan_id == approved.plan.id], ledger)
+        _execution(
+            approved,
+            [intent for intent in memory.intents if intent.plan_id == approved.plan.id],
+            ledger,
+            verdicts.get(approved.plan.id),
+        )
         for approved in memory.approved
     )
-    return HealingState(
+    state = HealingState(
         epoch=epoch,
+        started_unix_ns=started_unix_ns,
         ledger=ledger,
         executions=tuple(e for e in executions if e is not None and e.phase != "done"),
     )
+    # an approval is for the moment that it was given in, a pause holds until it is over
+    orders = tuple(order for order in memory.orders if order.kind != "approve")
+    return obeyed(state, orders, approval_expiry_s=0.0, now_unix_ns=started_unix_ns)
 
 
 def _unsure(entry: Entry) -> Entry:
@@ -43,7 +54,10 @@ def _unsure(entry: Entry) -> Entry:
 
 
 def _execution(
-    approved: ApprovedPlan, intents: list[WriteIntent], ledger: Ledger
+    approved: ApprovedPlan,
+    intents: list[WriteIntent],
+    ledger: Ledger,
+    verdict: Verdict | None,
 ) -> Execution | None:
     if not intents:
         return None
@@ -54,7 +68,8 @@ def _execution(
     execution = Execution(
         approved=approved,
         intent_id=last.id,
-        before=(),
         phase="undoing" if last.is_undo else "writing",
+        verdict=verdict,
+        undo_count=sum(intent.is_undo for intent in intents),
     )
     return execution.after_outcome(ledger)

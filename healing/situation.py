@@ -9,7 +9,10 @@ from knowledge.windows import Freshness, WindowTables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What is known at `now_unix_ns`. `cluster` is None without one, or while it is silent."""
+    """What is known at `now_unix_ns`. `cluster` is None without one, or while it is silent.
+
+    `stopped`: why nothing at all may be written, if so.
+    """
 
     now_unix_ns: int
     issues: tuple[Issue, ...]
@@ -18,6 +21,7 @@ class Situation:
     freshness: tuple[Freshness, ...]
     cluster: ClusterReport | None
     is_warm: bool
+    stopped: str | None = None
 
     def issue(self, issue_id: str) -> Issue | None:
         """The issue of that id, as it stands now."""

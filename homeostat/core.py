@@ -31,14 +31,15 @@ class CoreState:
     situation: Situation | None = None
 
 
-def recovered(memory: Memory, *, epoch: int) -> CoreState:
+def recovered(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> CoreState:
     """Return the state that a service begins with that knows of its earlier epochs.
 
     Issues that were open go on under their ids: a restart of ours is no recovery of theirs. Those
     that had not fired yet are seen anew.
     """
     issues = tuple(issue for issue in memory.issues if issue.state == "firing")
-    return CoreState(analysis=AnalysisState(issues=issues), healing=recover(memory, epoch=epoch))
+    healing = recover(memory, epoch=epoch, started_unix_ns=started_unix_ns)
+    return CoreState(analysis=AnalysisState(issues=issues), healing=healing)
 
 
 def tick(
@@ -63,11 +64,23 @@ def tick(
         freshness=inputs.freshness,
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
+        stopped=inputs.stopped,
     )
+    if not inputs.is_leader:
+        watched = TickOutputs(
+            symptoms=seen.symptoms,
+            issues=seen.issues,
+            approved=(),
+            refused=(),
+            intents=(),
+            verdicts=(),
+        )
+        return CoreState(analysis=analysis, healing=state.healing, situation=situation), watched
     healing, done = heal(
         state.healing,
         situation,
         inputs.outcomes,
+        inputs.orders,
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
     )

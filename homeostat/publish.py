@@ -52,7 +52,12 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
 
 
 def notes_of(
-    mode: Mode, *, has_cluster: bool, cluster_note: str | None, folded_count: int = 0
+    mode: Mode,
+    *,
+    has_cluster: bool,
+    cluster_note: str | None,
+    replica_notes: tuple[str, ...] = (),
+    folded_count: int = 0,
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
@@ -67,6 +72,7 @@ def notes_of(
             f"{folded_count:,} requests are told as (other): more names than "
             "analysis.operation_count_max or analysis.service_count_max; is there an id in them?"
         )
+    notes += replica_notes
     return tuple(notes)
 
 

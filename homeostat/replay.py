@@ -1,8 +1,9 @@
 """`homeostat replay`: a journal's inputs through the core again, its outputs compared."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from healing.recover import recover
 from homeostat.core import CoreSettings, CoreState, recovered, tick
 from knowledge.codec import from_json
 from knowledge.journal import Journal, Tick
@@ -57,7 +58,7 @@ def _replay(journal: Journal) -> Replayed:
         if epoch not in whole:
             whole[epoch] = journal.is_whole(epoch)
             settings = from_json(CoreSettings, journal.settings_of(epoch))
-            state = recovered(journal.memory(epoch), epoch=epoch)
+            state = _begun(journal, epoch, state)
         if not whole[epoch]:
             continue
         assert settings is not None
@@ -72,6 +73,16 @@ def _replay(journal: Journal) -> Replayed:
         skipped_epochs=tuple(epoch for epoch, is_whole in whole.items() if not is_whole),
         difference=difference,
     )
+
+
+def _begun(journal: Journal, epoch: int, before: CoreState) -> CoreState:
+    """What an epoch began with; one that took over went on with its own analysis."""
+    taken = journal.takeover_of(epoch)
+    started = journal.started_unix_ns(epoch)
+    if taken is None:
+        return recovered(journal.memory(epoch), epoch=epoch, started_unix_ns=started)
+    healing = recover(taken.memory, epoch=taken.fence, started_unix_ns=started)
+    return replace(before, healing=healing)
 
 
 def _difference(recorded: Tick, outputs: TickOutputs) -> Difference:

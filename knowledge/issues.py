@@ -38,6 +38,9 @@ class Symptom:
     rule: str = ""
 
 
+EXPLAINS_MIN: Final = 0.5
+"""A service that explains less of an issue than this is not its cause, and nothing to act upon."""
+
 CauseKind = Literal["slow", "failing", "unreachable", "down", "short of resources", "named"]
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
+from status.people import EscalationView, PauseView, escalated_of, pauses_of
 
 
 class SignalView(BaseModel):
@@ -56,6 +57,11 @@ class PlanView(BaseModel):
     rollback: str
     facts: list[str]
     guards: list[str]
+    strategy: str = Field(description="the rung of the ladder that the plan comes from")
+    settling_s: float = Field(description="how long its effect takes to show, at the least")
+    cost: str = Field(description="what it takes while it works")
+    diff: list[str] = Field(description="what it changes, a line each")
+    digest: str = Field(description="names exactly this change of exactly this state: to approve")
 
 
 class VerdictView(BaseModel):
@@ -132,6 +138,8 @@ class StatusView(BaseModel):
     version: str
     now_unix_ns: int
     mode: str
+    role: str = Field(description="alone; or leader or standby, where there are several replicas")
+    epoch: int = Field(description="of the lease: grows by one with each new leader")
     notes: list[str]
     halted: str | None = Field(description="why no more actions are taken; null while all is well")
     warm: bool = Field(description="whether it is known what is normal; nothing is done before")
@@ -141,6 +149,9 @@ class StatusView(BaseModel):
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
+    stopped: str | None = Field(description="why nothing at all is written; null: it may be")
+    pauses: list[PauseView]
+    escalated: list[EscalationView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -151,6 +162,8 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         version=snapshot.version,
         now_unix_ns=snapshot.now_unix_ns,
         mode=snapshot.mode,
+        role=snapshot.role,
+        epoch=snapshot.epoch,
         notes=list(snapshot.notes),
         halted=snapshot.halted,
         warm=snapshot.is_warm,
@@ -166,6 +179,9 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
         ],
+        stopped=snapshot.stopped,
+        pauses=pauses_of(snapshot),
+        escalated=escalated_of(snapshot),
     )
 
 
@@ -225,6 +241,11 @@ def _plan(treatment: Treatment) -> PlanView | None:
         rollback=describe(plan.undo) if plan.undo else "none: it completes by itself",
         facts=[f"{fact.source}: {fact.text}" for fact in plan.facts],
         guards=[guard.guard for guard in treatment.guards],
+        strategy=plan.strategy,
+        settling_s=plan.settling_s,
+        cost=plan.cost,
+        diff=list(plan.diff),
+        digest=plan.digest,
     )
 
 

@@ -77,7 +77,10 @@ class World:
             resource_version=RESOURCE_VERSION_FIRST + len(system.services),
         )
         self._control_plane = ControlPlane(
-            deployments=self._deployments, rollouts=self._rollouts, agenda=self._agenda
+            deployments=self._deployments,
+            rollouts=self._rollouts,
+            agenda=self._agenda,
+            pods_max=system.pods_max,
         )
         self._faults = Faults(
             system=system,

@@ -2,8 +2,8 @@
 
 Calls are Poisson streams over the town's edges, at one to twenty times its traffic; a part of them
 fails anyway. Telemetry is cut, late (rows after the watermark are as good as lost), sampled one to
-a hundred, or half of the services are silent; the cluster is there, or not, or holds hung pods to be
-ready. `make bench-absence` runs both.
+a hundred, or half of the services are silent. The cluster tells by readiness, by probes, or is not
+there. `make bench-absence` runs both.
 """
 
 import argparse
