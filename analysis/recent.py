@@ -14,7 +14,7 @@ from knowledge.schemas import RECENT
 
 _CALL_KIND: Final = 3
 _WHO: Final = ["namespace", "service", "peer"]
-_COUNTS: Final = ["served_count", "call_count", "failed_count", "answered_count"]
+_COUNTS: Final = ["served_count", "call_count", "lost_count", "answered_count"]
 _SCHEMA: Final = {
     **dict.fromkeys(_WHO, pl.String()),
     **dict.fromkeys(_COUNTS, pl.Int64()),
@@ -28,7 +28,10 @@ def recent_of(sample: pl.DataFrame, served: pl.DataFrame, in_pane: pl.Expr) -> p
     span_count of all requests served in the pane.
     """
     calls = sample.filter(pl.col("kind") == _CALL_KIND, in_pane).select(
-        "namespace", "peer", "is_error", key=pl.col("trace_id").hash() ^ pl.col("span_id").hash()
+        "namespace",
+        "peer",
+        is_lost=pl.col("is_error") & ~pl.col("is_answered"),
+        key=pl.col("trace_id").hash() ^ pl.col("span_id").hash(),
     )
     answers = sample.filter(pl.col("kind").is_in(VISIT_KINDS)).select(
         key=pl.col("trace_id").hash() ^ pl.col("parent_span_id").hash(),
@@ -49,7 +52,7 @@ def recent_of(sample: pl.DataFrame, served: pl.DataFrame, in_pane: pl.Expr) -> p
         .agg(
             served_count=pl.lit(0, dtype=pl.Int64),
             call_count=pl.len().cast(pl.Int64),
-            failed_count=pl.col("is_error").sum().cast(pl.Int64),
+            lost_count=pl.col("is_lost").sum().cast(pl.Int64),
             answered_count=pl.col("callee").is_not_null().sum().cast(pl.Int64),
         )
         .filter((pl.col("service") != "") | (pl.col("peer") != ""))

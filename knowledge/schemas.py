@@ -36,6 +36,7 @@ SPANS: Final = pa.schema(
         pa.field("kind", pa.uint8()),
         pa.field("name", pa.string()),
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
+        pa.field("is_answered", pa.bool_()),  # of a CLIENT span: it tells the code of an answer
         pa.field("peer", LABEL),  # the callee's name as the caller knows it
         *_RESOURCE,
     ]
@@ -156,7 +157,7 @@ RECENT: Final = pa.schema(
         pa.field("peer", pa.string()),  # empty: what the service itself says it served
         pa.field("served_count", pa.int64()),
         pa.field("call_count", pa.int64()),
-        pa.field("failed_count", pa.int64()),
+        pa.field("lost_count", pa.int64()),  # calls that failed without the code of an answer
         pa.field("answered_count", pa.int64()),  # calls whose server side was seen
     ]
 )

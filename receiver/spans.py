@@ -33,6 +33,9 @@ _SPAN_ID_BYTES: Final = 8
 _SPANS: Final = Picker.of(SPAN_MEANINGS)
 _GRPC_SERVER_FAULTS: Final = np.array([name in GRPC_SERVER_FAULTS for name in GRPC_CODES])
 """By the code's number."""
+_MADE_BY_THE_CALLER: Final = [
+    GRPC_CODES.index(name) for name in ("CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
+]
 
 
 def span_rows(decoded: pa.RecordBatch) -> Rows:
@@ -55,6 +58,7 @@ def span_rows(decoded: pa.RecordBatch) -> Rows:
         "kind": requests,
         "name": names,
         "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
+        "is_answered": _is_answered(kind, picked["http_status"], picked["grpc_code"]),
         "peer": picked["peer"].label((kind == _CLIENT) | (kind == _PRODUCER)),
         **flat.labels(),
     }
@@ -78,6 +82,15 @@ def _status(spans: pa.StructArray) -> Mask:
     if status.null_count:
         failed &= status.is_valid().to_numpy(zero_copy_only=False)
     return failed
+
+
+def _is_answered(kind: Bytes, http: Picked, grpc: Picked) -> Mask:
+    """Return which calls tell the code of an answer: somebody was there, whatever he said.
+
+    Three codes of gRPC say nothing of that: the caller's own library makes them up.
+    """
+    told: Mask = http.told | (grpc.told & ~np.isin(grpc.values, _MADE_BY_THE_CALLER))
+    return (kind == _CLIENT) & told
 
 
 def _is_error(kind: Bytes, status: Mask, http: Picked, grpc: Picked) -> Mask:

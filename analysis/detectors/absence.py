@@ -1,9 +1,10 @@
 """ServiceDown: a service that was heard of is silent, and somebody else says why.
 
 Absence alone proves nothing: an exporter may have stopped, a Collector may have died, or nobody
-called. So silence needs a witness. Callers are one: their calls fail, nearly all of them, which
-calls to a service whose exporter alone is silent do not. The cluster is the other: no pod is ready,
-or all fail our probe. Where both speak they must not contradict each other.
+called. So silence needs a witness. Callers are one: their calls, nearly all of them, get no answer,
+not even one with the code of a failure; a service whose exporter alone is silent still answers. The
+cluster is the other: no pod is ready, or all fail our probe. Where both speak they must not
+contradict each other.
 
 Calls are counted from when the service was last heard, so that few callers, or a sample of one
 trace in a hundred, need more time and not more luck.
@@ -20,9 +21,9 @@ from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Health, Symptom
 from knowledge.windows import WindowTables
 
-FAILED_RATIO_MIN: Final = 0.75
-"""Surely more than three of four calls fail: the worst release still answers some."""
-FAILED_RATIO_SURE: Final = 0.9
+LOST_RATIO_MIN: Final = 0.75
+"""Surely more than three of four calls get no answer; a service that is only slow answers some."""
+LOST_RATIO_SURE: Final = 0.9
 """Needed against a cluster that holds the pods to be ready, as it does where nothing probes them:
 at least 35 calls, none of them answered."""
 KNOWN_COUNT_MIN: Final = 20
@@ -43,7 +44,7 @@ class Presence:
     heard_unix_ns: int
     served_count: int
     call_count: int = 0
-    failed_count: int = 0
+    lost_count: int = 0
     is_down: bool = False
 
 
@@ -67,19 +68,19 @@ class Presences:
                     names[(own.namespace, row["peer"])] = own
                 continue
             called = names.get((own.namespace, row["peer"])) or replace(own, name=row["peer"])
-            calls, failed = missed.get(called, (0, 0))
-            missed[called] = (calls + row["call_count"], failed + row["failed_count"])
+            calls, lost = missed.get(called, (0, 0))
+            missed[called] = (calls + row["call_count"], lost + row["lost_count"])
         for service, count in heard.items():
             was = services.pop(service, None)
             served = count + (was.served_count if was else 0)
             services[service] = Presence(heard_unix_ns=tables.end_unix_ns, served_count=served)
-        for service, (calls, failed) in missed.items():
+        for service, (calls, lost) in missed.items():
             known = services.get(service)
             if known is not None and service not in heard:
                 services[service] = replace(
                     known,
                     call_count=known.call_count + calls,
-                    failed_count=known.failed_count + failed,
+                    lost_count=known.lost_count + lost,
                 )
         horizon = tables.end_unix_ns - int(FORGET_S * 1e9)
         kept = [(s, p) for s, p in services.items() if p.heard_unix_ns >= horizon or p.is_down]
@@ -141,23 +142,26 @@ def detect_absence(
 
 
 def _judged(presence: Presence, word: _Word, *, is_pipeline: bool) -> tuple[Health, str]:
-    calls, failed = presence.call_count, presence.failed_count
-    surely = wilson_lower(failed, calls)
-    said = f"{failed} of {calls} calls to it failed"
+    calls, lost = presence.call_count, presence.lost_count
+    surely = wilson_lower(lost, calls)
+    said = f"{lost} of {calls} calls to it got no answer"
     if word.says == "stopped":
         return "unknown", word.text
     if word.says == "down":
         return "unhealthy", word.text + (f"; {said}" if calls else "")
-    if surely >= FAILED_RATIO_MIN and word.says in {"nothing", "starting"}:
-        return "unhealthy", f"{said}, none was answered"
-    if surely >= FAILED_RATIO_SURE and word.says == "ready":
-        return "unhealthy", f"{said}, none was answered; {word.text}"
+    if surely >= LOST_RATIO_MIN and word.says in {"nothing", "starting"}:
+        return "unhealthy", said
+    if surely >= LOST_RATIO_SURE and word.says == "ready":
+        return "unhealthy", f"{said}; {word.text}"
     if is_pipeline:
         return "unknown", "many services fell silent together: telemetry is lost on its way"
     if not calls:
         return "unknown", "nobody calls it"
-    if failed < calls / 2:
-        return "unknown", f"{calls - failed} of {calls} calls to it went well: its exporter is mute"
+    if lost < calls / 2:
+        return (
+            "unknown",
+            f"{calls - lost} of {calls} calls to it were answered: its exporter is mute",
+        )
     return "unknown", f"{said}: too few to be sure"
 
 

@@ -1,9 +1,9 @@
 """The same question as `absence`, of the detector alone, on drawn columns: many runs in minutes.
 
 Calls are Poisson streams over the town's edges, at one to twenty times its traffic; a part of them
-fails anyway. Telemetry is cut, late (rows after the watermark are as good as lost), sampled one to
-a hundred, or half of the services are silent. The cluster tells by readiness, by probes, or is not
-there. `make bench-absence` runs both.
+gets no answer anyway. Telemetry is cut, late (rows after the watermark are as good as lost),
+sampled one to a hundred, or half of the services are silent. The cluster tells by readiness, by
+probes, or is not there. `make bench-absence` runs both.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Run:
     share: float
     until: int
     traffic: float
-    failing_ratio: float
+    lost_ratio: float
     victim: str
     word: str
 
@@ -67,7 +67,7 @@ def drawn(seed: int, kind: str, victim: str) -> Run:
         share=0.01 if kind == "sampled" else 1.0,
         until=PANES if rng.random() < 0.5 else rng.randint(DEATH, PANES),
         traffic=rng.uniform(1.0, 20.0),
-        failing_ratio=rng.choice([0.001, 0.05, 0.3, 0.6]),
+        lost_ratio=rng.choice([0.001, 0.05, 0.3, 0.6]),
         victim=victim,
         word=rng.choice(["probes", "readiness", "none"]),
     )
@@ -85,7 +85,7 @@ def look(run: Run, pane: int, rng: np.random.Generator) -> WindowTables:
     for caller, callee, rate_per_s in EDGES:
         calls = 0 if caller == dead else int(rng.poisson(rate_per_s * run.traffic * PANE_S * share))
         served[callee] += calls
-        failed = calls if callee == dead else int(rng.binomial(calls, run.failing_ratio))
+        lost = calls if callee == dead else int(rng.binomial(calls, run.lost_ratio))
         if caller in mute or not calls:
             continue
         is_answered = callee not in mute and callee != dead
@@ -96,7 +96,7 @@ def look(run: Run, pane: int, rng: np.random.Generator) -> WindowTables:
                 "peer": callee,
                 "served_count": 0,
                 "call_count": calls,
-                "failed_count": failed,
+                "lost_count": lost,
                 "answered_count": calls if is_answered else 0,
             }
         )
@@ -107,7 +107,7 @@ def look(run: Run, pane: int, rng: np.random.Generator) -> WindowTables:
             "peer": "",
             "served_count": count,
             "call_count": 0,
-            "failed_count": 0,
+            "lost_count": 0,
             "answered_count": 0,
         }
         for name, count in served.items()

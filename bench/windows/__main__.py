@@ -64,6 +64,7 @@ def batch(
         "kind": pa.array(kind),
         "name": _labels(operation, [f"GET /op/{n}" for n in range(operations)]).cast(pa.string()),
         "is_error": pa.array(rng.random(2 * pairs) < 0.001),
+        "is_answered": pa.array(kind == 3),
         "peer": _labels(np.where(kind == 3, service + 1, 0), ["", *names]),
         "namespace": _labels(np.zeros(2 * pairs), ["shop"]),
         "service": _labels(service, names),

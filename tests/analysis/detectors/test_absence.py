@@ -24,13 +24,13 @@ def served(name: str, count: int = 50) -> Row:
     return name, "", count, 0, 0, 0
 
 
-def called(peer: str, calls: int, failed: int, *, answered_by: str = "") -> Row:
-    return answered_by, peer, 0, calls, failed, calls if answered_by else 0
+def called(peer: str, calls: int, lost: int, *, answered_by: str = "") -> Row:
+    return answered_by, peer, 0, calls, lost, calls if answered_by else 0
 
 
 def look(at_s: int, *rows: Row) -> WindowTables:
     tables = WindowTables.empty(HOUR_NS + (at_s - 60) * S, HOUR_NS + at_s * S)
-    names = ("service", "peer", "served_count", "call_count", "failed_count", "answered_count")
+    names = ("service", "peer", "served_count", "call_count", "lost_count", "answered_count")
     recent = [{"namespace": "shop", **dict(zip(names, row, strict=True))} for row in rows]
     return replace(tables, recent=pl.DataFrame(recent, schema=tables.recent.schema))
 
@@ -95,10 +95,10 @@ def test_a_service_that_speaks_is_well_however_its_calls_end() -> None:
     assert told(look(0, *BOTH), look(60, *failing)).health == "healthy"
 
 
-def test_a_silent_service_whose_calls_all_fail_is_down() -> None:
+def test_a_silent_service_that_answers_no_call_is_down() -> None:
     symptom = told(look(40, *BOTH), look(60, served("front"), called("cart", 50, 50)))
     assert symptom.health == "unhealthy"
-    assert "50 of 50 calls" in symptom.evidence[0]
+    assert "50 of 50 calls to it got no answer" in symptom.evidence[0]
 
 
 @pytest.mark.parametrize(
