@@ -96,10 +96,17 @@ def _opened(issues: tuple[Issue, ...], found: Found, seen: Seen) -> list[Issue]:
     for service, own in found.items():
         sick = [s for s in own if s.health == "unhealthy"]
         is_felt = own[0].is_entry and any(s.kind in USERS for s in sick)
-        is_named = service not in roots and any(s.kind not in USERS for s in sick)
+        is_named = service not in roots and any(_opens(s) for s in sick)
         if service not in taken and (is_felt or is_named):
             opened.append(open_issue(service, own, now_unix_ns=seen.now_unix_ns))
     return opened
+
+
+def _opens(symptom: Symptom) -> bool:
+    """Whether a symptom is one to open an issue; what only lingers below its limit is not."""
+    if symptom.kind in {"HighResourceUsage", "MemoryLeak"}:
+        return (symptom.value or 0.0) >= symptom.limit
+    return symptom.kind not in USERS
 
 
 def _root(issue: Issue) -> ServiceKey | None:

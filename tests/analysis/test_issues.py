@@ -253,3 +253,9 @@ def test_unknown_neither_opens_nor_ends_an_issue() -> None:
     for at_s in (20, 30, 40):
         issues = look(issues, at_s, symptom("cart", "ServiceDown", "unknown"))
     assert issues[0].state == "firing"
+
+
+def test_usage_that_lingers_below_its_limit_opens_nothing() -> None:
+    lingering = replace(symptom("cart", "HighResourceUsage"), value=0.85, limit=0.9)
+    assert look((), 0, lingering) == ()
+    assert len(look((), 0, replace(lingering, value=0.95))) == 1
