@@ -110,6 +110,10 @@ class Control:
         """Requests that came more than once, since the start."""
         return self._watch.duplicate_count
 
+    def folded_count(self) -> int:
+        """Requests whose names share a row, because there are too many names, since the start."""
+        return self._watch.folded_count
+
     @property
     def settings(self) -> CoreSettings:
         """What the core concludes by."""

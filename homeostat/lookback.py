@@ -11,6 +11,7 @@ from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.settings import AnalysisSettings
 from analysis.slices import TelemetrySlice
+from analysis.usage import Usage
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.issues import Issue
 from knowledge.schemas import SIGNALS
@@ -21,7 +22,7 @@ DIAGNOSED_MAX: Final = 3
 
 
 class Lookback:
-    """The history, the users' requests of the window, and the diagnoses drawn from them."""
+    """The history, the window's requests of users and use of resources, and the diagnoses."""
 
     def __init__(
         self, buffers: Buffers, worker: Executor, settings: AnalysisSettings, *, next_unix_ns: int
@@ -31,6 +32,7 @@ class Lookback:
         self._settings = settings
         self._history = history.begin(now_unix_ns=next_unix_ns)
         self._entries = Entries()
+        self._usage = Usage()
         self._diagnosed: tuple[Diagnosis, ...] = ()
 
     async def remember(
@@ -41,11 +43,16 @@ class Lookback:
         passed = self._not_remembered(end_unix_ns)
         lookback = begin - int(self._settings.lookback_s * 1e9)
         around = self._buffers.slice("traces", lookback, now_unix_ns)
-        self._history, self._entries, tables = await asyncio.get_running_loop().run_in_executor(
+        (
+            self._history,
+            self._entries,
+            self._usage,
+            seen,
+        ) = await asyncio.get_running_loop().run_in_executor(
             self._worker,
             lambda: self._remembered(tables, passed, around, begin, end_unix_ns, now_unix_ns),
         )
-        return tables
+        return seen
 
     def _remembered(
         self,
@@ -55,7 +62,7 @@ class Lookback:
         begin: int,
         end: int,
         now: int,
-    ) -> tuple[history.History, Entries, WindowTables]:
+    ) -> tuple[history.History, Entries, Usage, WindowTables]:
         settings = self._settings
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
@@ -67,8 +74,11 @@ class Lookback:
             entries_of(spans, end, now),
             start_unix_ns=now - window_ns,
             window_ns=window_ns,
+            request_count_max=settings.operation_count_max,
         )
-        return known, entries, replace(tables, entries=table)
+        points = next((part for part in passed if part.signal == "metrics"), None)
+        usage, used = self._usage.advance(points)
+        return known, entries, usage, replace(tables, entries=table, usage=used)
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
         begin = self._history.next_unix_ns

@@ -1,6 +1,7 @@
 """Whatever is asked for, in whatever order: no stop figure is overrun, and no word of a person."""
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -184,9 +185,26 @@ class Guards(RuleBasedStateMachine):
 
 
 Guards.TestCase.settings = hypothesis_settings(
-    max_examples=40, stateful_step_count=20, deadline=None
+    max_examples=15, stateful_step_count=20, deadline=None
 )
 test_stop_figures_hold_whatever_is_asked_for = Guards.TestCase
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("open_ones", [(600.0, 2, 2), (0.0, 10, 2), (0.0, 10, 50)])
+def test_stop_figures_hold_against_somebody_who_never_stops(
+    seed: int, open_ones: tuple[float, int, int]
+) -> None:
+    rng = Random(seed)
+    machine = Guards()
+    machine.begin(*open_ones)
+    for _ in range(120):
+        target, kind = rng.choice(TARGETS[rng.randrange(4) :]), rng.choice(KINDS)
+        verdict = rng.choice(("worse", "unchanged", "recovered"))
+        machine._wants_to_act(target, kind, "applied", verdict)
+        machine.no_budget_is_overrun()
+        machine.now += rng.choice((20, 60, 300, 700)) * SECOND_NS
+    assert len(machine.done) > 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
