@@ -117,6 +117,7 @@ class ClusterSection(_Section):
     own_namespace: str | None = None
     replicas_max: int = Field(default=10, ge=2)
     usage_s: float = Field(default=15.0, gt=0)
+    probe_s: float = Field(default=10.0, ge=0)
     lease: bool | None = None
     lease_s: float = Field(default=13.0, ge=12.5, le=15.0)
 
@@ -156,6 +157,7 @@ class ClusterSection(_Section):
             context=self.context,
             own_namespace=self.home,
             lease_s=self.lease_s,
+            probe_s=self.probe_s,
             replicas_max=self.replicas_max,
             usage_s=self.usage_s,
         )

@@ -15,11 +15,13 @@ from healing.cluster.kube.fence import fence
 from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
+from healing.cluster.kube.probe_targets import ProbeTarget, targets_of
 from healing.cluster.kube.reflector import Reflector, decoder
 from healing.cluster.kube.scalers import collection
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.cluster.kube.subjects import seen_of
 from healing.cluster.kube.usage import Usage
+from healing.cluster.probes import Prober
 from healing.cluster.succession import Fenced
 from knowledge.cluster import (
     Change,
@@ -63,6 +65,7 @@ class KubernetesCluster:
         self._tasks: list[asyncio.Task[None]] = []
         self._caches: dict[str, Reflector[Any]] = {}
         self._usage: Usage | None = None
+        self._prober: Prober | None = None
         self._mutator: Mutator | None = None
         self._beginning = asyncio.Lock()
 
@@ -144,7 +147,12 @@ class KubernetesCluster:
                 ),
                 "canaries": self._cache(CANARIES, decoder(ScalerObject), lacks=True),
             }
-            runs = (*(cache.run() for cache in self._caches.values()), self._usage.run())
+            self._prober = Prober(self._probed, period_s=settings.probe_s)
+            runs = [
+                *(cache.run() for cache in self._caches.values()),
+                self._usage.run(),
+                *([self._prober.run()] if settings.probe_s else []),
+            ]
             self._tasks = [asyncio.create_task(run) for run in runs]
 
     def _cache(
@@ -170,6 +178,14 @@ class KubernetesCluster:
         if unseen:
             raise ClusterUnavailableError("; ".join(str(c.error) for c in unseen[:3]))
 
+    async def _probed(self) -> tuple[ProbeTarget, ...]:
+        """What our own probes ask: nothing while the cluster is not known."""
+        try:
+            report = await self.report()
+        except ClusterUnavailableError:
+            return ()
+        return targets_of(report, self._caches["pods"].objects)
+
     def _check(self) -> None:
         """A copy that ended did so by a bug of ours: that must be seen."""
         for task in self._tasks:
@@ -194,7 +210,7 @@ class KubernetesCluster:
                 canaries=tuple(kept["canaries"].objects.values()),
             ),
             usage=self._usage.latest(),
-            probes={},
+            probes=self._prober.latest() if self._prober else {},
             own_namespace=self._settings.own_namespace,
             replicas_max=self._settings.replicas_max,
         )
