@@ -56,7 +56,7 @@ def notes_of(
     *,
     has_cluster: bool,
     cluster_note: str | None,
-    replica_notes: tuple[str, ...] = (),
+    own_notes: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
@@ -66,8 +66,16 @@ def notes_of(
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
-    notes += replica_notes
+    notes += own_notes
     return tuple(notes)
+
+
+def excess_notes(excess: tuple[str, ...]) -> tuple[str, ...]:
+    """Say loudly which rights nobody should have given us."""
+    if not excess:
+        return ()
+    told = f"OUR RIGHTS EXCEED WHAT WE NEED, SO NOTHING IS CHANGED: we may {'; '.join(excess)}"
+    return (f"{told}; bind the account to what `homeostat rbac` prints and nothing else",)
 
 
 def _action(entry: Entry) -> ActionRecord:

@@ -19,29 +19,51 @@ from tests.healing.cluster_contract import intent_of, restart, roll_back, scale
 from tests.healing.conftest import World
 from tests.parts.kube import KubeError
 
-KEDA: dict[str, Any] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "scaledobjects.keda.sh"},
-    "spec": {
-        "group": "keda.sh",
-        "scope": "Namespaced",
-        "names": {"plural": "scaledobjects", "kind": "ScaledObject", "singular": "scaledobject"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
+
+def _definition(plural: str, kind: str, group: str, version: str) -> dict[str, Any]:
+    """Another project's kind of object, by its real name, with an open schema."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    served = {"name": version, "served": True, "storage": True}
+    names = {"plural": plural, "kind": kind, "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            # for *.k8s.io the server wants to know who approved it
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [{**served, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+KEDA = _definition("scaledobjects", "ScaledObject", "keda.sh", "v1alpha1")
+OTHERS = (
+    KEDA,
+    _definition("canaries", "Canary", "flagger.app", "v1beta1"),
+    _definition("rollouts", "Rollout", "argoproj.io", "v1alpha1"),
+    _definition("verticalpodautoscalers", "VerticalPodAutoscaler", "autoscaling.k8s.io", "v1"),
+)
+POINTERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("keda.sh/v1alpha1", "keda", {"scaleTargetRef": {"name": "keda"}, "triggers": []}),
+    ("flagger.app/v1beta1", "canary", {"targetRef": {"kind": "Deployment", "name": "canary"}}),
+    ("argoproj.io/v1alpha1", "rollout", {"workloadRef": {"kind": "Deployment", "name": "rollout"}}),
+    ("autoscaling.k8s.io/v1", "vpa", {"targetRef": {"kind": "Deployment", "name": "vpa"}}),
+    (
+        "autoscaling.k8s.io/v1",
+        "advised",
+        {
+            "targetRef": {"kind": "Deployment", "name": "advised"},
+            "updatePolicy": {"updateMode": "Off"},
+        },
+    ),
+)
+"""Objects that point at a workload of their own name."""
 MARKED = {
     "argo": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:test/argo"},
     "flux": {"kustomize.toolkit.fluxcd.io/name": "apps"},
@@ -76,18 +98,23 @@ def crowded(place: Place) -> Place:
     """A namespace in which each workload has another master."""
     admin = place.plane.admin
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    if not _answers(place, f"{definitions}/{KEDA['metadata']['name']}"):
-        admin.create(definitions, KEDA)
+    for definition in OTHERS:
+        if not _answers(place, f"{definitions}/{definition['metadata']['name']}"):
+            admin.create(definitions, definition)
     for name, marks in MARKED.items():
         place.deploy(objects.deployment(name, annotations=marks))
-    for name in ("plain", "hpa", "keda", "operated", "paused", "closed"):
+    pointed = [name for _, name, _ in POINTERS]
+    for name in ("plain", "hpa", "operated", "paused", "closed", *pointed):
         place.deploy(objects.deployment(name, heal=name != "closed", paused=name == "paused"))
     admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), _autoscaler("hpa"))
-    scaled = place.path("scaledobjects", group="keda.sh/v1alpha1")
-    place.until(lambda: _answers(place, scaled))
-    target = {"scaleTargetRef": {"name": "keda"}, "triggers": []}
-    body = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
-    admin.create(scaled, {**body, "metadata": {"name": "keda"}, "spec": target})
+    for group, name, spec in POINTERS:
+        names = next(d for d in OTHERS if d["spec"]["group"] == group.split("/")[0])["spec"][
+            "names"
+        ]
+        path = place.path(names["plural"], group=group)
+        place.until(lambda path=path: _answers(place, path))  # type: ignore[misc]
+        body = {"apiVersion": group, "kind": names["kind"], "metadata": {"name": name}}
+        admin.create(path, {**body, "spec": spec})
     owner = {"apiVersion": "example.com/v1", "kind": "Shop", "name": "main", "uid": "a-shop"}
     place.change("operated", {"metadata": {"ownerReferences": [{**owner, "controller": True}]}})
     for name in ("plain", "hpa", "keda"):
@@ -116,6 +143,10 @@ def test_each_master_is_named(crowded: Place) -> None:
     assert found["helm"].released_by == "Helm release shop"
     assert found["hpa"].scaled_by == "HorizontalPodAutoscaler hpa"
     assert found["keda"].scaled_by == "KEDA ScaledObject keda"
+    assert found["canary"].steered_by == "Flagger Canary canary"
+    assert found["rollout"].steered_by == "Argo Rollout rollout"
+    assert found["vpa"].sized_by == "VerticalPodAutoscaler vpa (Auto)"
+    assert (found["vpa"].steered_by, found["advised"].sized_by) == (None, None)
     plain = found["plain"]
     assert (plain.steered_by, plain.scaled_by, plain.released_by) == (None, None, None)
     assert [name for name, w in found.items() if not w.is_opted_in] == ["closed"]

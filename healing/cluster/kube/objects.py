@@ -226,11 +226,19 @@ class TargetReference(_Object, frozen=True):
     name: str = ""
 
 
+class UpdatePolicy(_Object, frozen=True):
+    """What a VerticalPodAutoscaler does with what it recommends."""
+
+    update_mode: str = "Auto"
+
+
 class ScalerSpec(_Object, frozen=True):
-    """HorizontalPodAutoscaler and KEDA call it scaleTargetRef, VPA targetRef."""
+    """Called scaleTargetRef by the HPA and KEDA, targetRef by VPA, workloadRef by Argo Rollouts."""
 
     scale_target_ref: TargetReference = TargetReference()
     target_ref: TargetReference = TargetReference()
+    workload_ref: TargetReference = TargetReference()
+    update_policy: UpdatePolicy = UpdatePolicy()
     min_replicas: int | None = None
     max_replicas: int | None = None
     min_replica_count: int | None = None

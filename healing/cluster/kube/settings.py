@@ -28,3 +28,9 @@ class KubernetesSettings:
 
     probe_s: float = 10.0
     """How often pods of opted-in workloads are probed; 0: never."""
+
+    guards_rights: bool = False
+    """Whether nothing is written while our account has rights that it must not have."""
+
+    guarded_namespaces: tuple[str, ...] = ()
+    """Where such rights are looked for, beside those for all namespaces."""
