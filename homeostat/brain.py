@@ -15,19 +15,21 @@ from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
 from healing.cluster.socket import SocketCluster
-from healing.recover import recover
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
-from homeostat.core import CoreSettings, CoreState
+from homeostat.core import CoreSettings, beginning
+from homeostat.emergency_stop import EmergencyStop
 from homeostat.intake import Intake
 from homeostat.settings import Settings
+from homeostat.tokens import TokenError, own_token
 from homeostat.version import VERSION
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from receiver.memory import keep_large_buffers
 from status.app import create_app
+from status.orders import Desk
 
 if TYPE_CHECKING:
     from healing.cluster.kube.adapter import KubernetesCluster
@@ -64,10 +66,11 @@ class Brain:
             journal=journal,
             journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
-            state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
+            state=beginning(journal.memory(epoch), epoch=epoch, started_unix_ns=now),
             settings=core,
             now_unix_ns=now,
             succession=self.replicated.succession if self.replicated else None,
+            stopped=EmergencyStop(settings.stop_file).reason,
         )
         self.intake = Intake(
             self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
@@ -116,11 +119,16 @@ class Brain:
             freshness=self._buffers.freshness(now),
             ingest=publish.ingest_of(self._buffers, duplicate_count=control.duplicate_count()),
             receivers=dict(self.intake.counters),
+            senders=dict(self.intake.services),
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
             issues=control.state.analysis.issues,
             treatments=publish.treatments_of(control.state.healing, control.refused),
-            actions=publish.actions_of(control.state.healing),
+            actions=publish.actions_of(control.state),
+            regulated=control.outputs.regulated if control.outputs else (),
+            stopped=EmergencyStop(self._settings.stop_file).reason(),
+            pauses=control.healing(now).pauses,
+            escalations=control.healing(now).escalations,
         )
 
 
@@ -163,17 +171,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
+async def _serve(brain: Brain, settings: Settings, web: socket.socket, token: str) -> None:
     """Run all loops until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    desk = Desk(
+        token=token,
+        give=brain.control.give,
+        now_unix_ns=brain.clock.now_unix_ns,
+    )
     app = create_app(
         brain.snapshot,
         brain.diagnose,
         find_trace=brain.intake.questions.trace,
         version=VERSION,
+        desk=desk,
     )
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
@@ -219,6 +233,7 @@ def run(settings: Settings) -> int:
         web.bind((host, int(port)))
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         journal = Journal.open(settings.knowledge.journal)
+        token = own_token(settings.token_file)
     except OSError as error:
         sys.stderr.write(
             f"cannot listen on {settings.status.listen}: {error.strerror}; "
@@ -228,6 +243,9 @@ def run(settings: Settings) -> int:
     except JournalError as error:
         sys.stderr.write(f"{error}; or set knowledge.journal\n")
         return CANNOT_SERVE
+    except TokenError as error:
+        sys.stderr.write(f"{error}; or set status.token_file\n")
+        return CANNOT_SERVE
     brain = Brain(settings, journal)
     address = ":".join(map(str, web.getsockname()[:2]))
     sys.stderr.write(f"brain listening status=http://{address} pid={os.getpid()}\n")
@@ -235,7 +253,7 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     try:
-        asyncio.run(_serve(brain, settings, web))
+        asyncio.run(_serve(brain, settings, web, token))
     finally:
         journal.close()
     return 0

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeostat import parent
+from homeostat import order_commands, parent
 from homeostat.version import VERSION
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    order_commands.add(commands)
     _add_cluster(commands)
     _add_demo(commands)
     return parser

@@ -19,9 +19,11 @@ from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
 from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
+from healing.orders import obeyed
 from healing.recheck import recheck
-from healing.recover import recover
-from homeostat.core import CoreSettings, CoreState, tick
+from healing.regulate import recheck as recheck_regulation
+from healing.state import HealingState
+from homeostat.core import CoreSettings, CoreState, beginning, tick
 from homeostat.replica import Replica
 from knowledge.cluster import (
     Cluster,
@@ -33,6 +35,7 @@ from knowledge.cluster import (
 from knowledge.codec import to_json
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
+from knowledge.orders import Order
 from knowledge.plans import Refused
 from knowledge.schemas import SIGNALS
 from knowledge.ticks import TickInputs, TickOutputs
@@ -60,6 +63,7 @@ class Control:
         now_unix_ns: int,
         succession: Succession | None = None,
         worker: Executor | None = None,
+        stopped: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._buffers = buffers
         self._cluster = cluster
@@ -67,6 +71,8 @@ class Control:
         self._journal_retention_s = journal_retention_s
         self._settings = settings
         self._outcomes: tuple[WriteOutcome, ...] = ()
+        self._orders: tuple[Order, ...] = ()
+        self._stopped = stopped
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
@@ -101,6 +107,42 @@ class Control:
     def duplicate_count(self) -> int:
         """Requests that came more than once, since the start."""
         return self._watch.duplicate_count
+
+    @property
+    def settings(self) -> CoreSettings:
+        """What the core concludes by."""
+        return self._settings
+
+    def adopt(self, settings: CoreSettings) -> None:
+        """Conclude by other settings from the next tick on; a replay of this epoch would differ."""
+        self._settings = settings
+
+    def give(self, order: Order) -> str | None:
+        """Take an order, which holds for each write from now on; or return why it cannot be."""
+        if self.replica.role == "standby":
+            return "this replica stands by: tell the one that /status calls leader"
+        healing = self.healing(order.given_unix_ns)
+        known = {p.id for p in healing.pauses} | {e.issue_id for e in healing.escalations}
+        if order.kind == "approve" and order.digest not in self._awaited():
+            return f"no plan {order.digest} waits for an approval (any more): see /status"
+        if order.kind == "resume" and order.id not in known:
+            return f"no pause and no escalated issue is called {order.id}: see /status"
+        self._orders = (*self._orders, order)
+        if order.kind == "approve":
+            self._next_plan_unix_ns = 0  # a person waits
+        return None
+
+    def healing(self, now_unix_ns: int) -> HealingState:
+        """What healing remembers, with what people said since the last tick."""
+        return obeyed(
+            self.state.healing,
+            self._orders,
+            approval_expiry_s=self._settings.healing.approval_expiry_s,
+            now_unix_ns=now_unix_ns,
+        )
+
+    def _awaited(self) -> set[str]:
+        return {r.plan.digest for r in self.refused if r.guard == "approval" and r.plan}
 
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
@@ -189,11 +231,15 @@ class Control:
             is_leader=is_leader,
             is_planning_due=is_planning_due,
             diagnoses=await self._diagnoses(now, is_due=is_planning_due),
+            orders=self._orders,
+            stopped=self._stopped(),
         )
+        taken = len(inputs.orders)
         state, outputs = tick(self.state, inputs, self._settings)
         not_kept = await self.replica.keep(inputs, outputs)
         self.state, self.outputs = state, outputs
         self._outcomes = () if is_leader else self._outcomes
+        self._orders = self._orders[taken:]  # others may have come in meanwhile
         if is_planning_due:
             self.refused = outputs.refused
         for intent in outputs.intents:
@@ -236,8 +282,11 @@ class Control:
         """Whether this replica heals; what it takes over takes the place of what it knew."""
         lead = await self.replica.lead(now)
         if lead.taken is not None:
-            healing = recover(lead.taken.memory, epoch=lead.taken.fence)
-            self.state, self._outcomes = replace(self.state, healing=healing), ()
+            taken = lead.taken
+            self.state, self._outcomes = (
+                beginning(taken.memory, epoch=taken.fence, started_unix_ns=now, before=self.state),
+                (),
+            )
         return lead.is_leader
 
     async def _write(
@@ -255,14 +304,13 @@ class Control:
 
     async def _tried(self, intent: WriteIntent, clock: Callable[[], int]) -> WriteOutcome:
         assert self._cluster is not None  # without one no guard lets a plan pass
-        entries = self.state.healing.ledger.entries
         self.is_writing = True
         outcome = await write_guarded(
             self._cluster,
             intent,
             lambda intent, report: self._recheck(intent, report, clock()),
             now_unix_ns=clock,
-            is_retry=any(e.intent.id == intent.id and e.status == "unknown" for e in entries),
+            is_retry=self.state.healing.ledger.is_unknown(intent.id),
         )
         self.is_writing = False
         if outcome.status == "refused" and self.replica.why_not(intent.epoch):
@@ -277,8 +325,13 @@ class Control:
         if stale is not None:
             return Refused(issue_id=intent.issue_id, guard="lease", reason=stale)
         assert self.state.situation is not None
-        situation = replace(self.state.situation, cluster=report, now_unix_ns=now)
-        return recheck(self.state.healing, intent, situation, self._settings.healing)
+        situation = replace(
+            self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
+        )
+        healing, settings = self.healing(now), self._settings.healing
+        if intent.profile == "regulation":
+            return recheck_regulation(self.state.regulation, healing, intent, situation, settings)
+        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

@@ -179,6 +179,7 @@ class StatusSection(_Section):
     """The status surface."""
 
     listen: Address = "127.0.0.1:8080"
+    token_file: Path | None = None
 
 
 class KnowledgeSection(_Section):
@@ -204,6 +205,16 @@ class Settings(_Section):
     def frames_socket(self) -> Path:
         """Where the brain takes frames."""
         return self.state_dir / "frames.sock"
+
+    @property
+    def stop_file(self) -> Path:
+        """While this is there nothing is written to the cluster."""
+        return Path(self.healing.stop_file or self.state_dir / "stop")
+
+    @property
+    def token_file(self) -> Path:
+        """Holds the token that orders need."""
+        return self.status.token_file or self.state_dir / "token"
 
     @property
     def clock_socket(self) -> Path:

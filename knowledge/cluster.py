@@ -84,7 +84,8 @@ class Workload:
     it, which rides in the write itself; so a write whose answer was lost can be looked up. A
     revision number names a release for good. `steered_by` has the last word on all of it,
     `scaled_by` on its replicas, `released_by` on its release, `sized_by` on what its pods may use;
-    `untouchable` says why nobody may.
+    `untouchable` says why nobody may. `room`: how many more of its pods quota and nodes have room
+    for; None where that is not known.
     """
 
     key: WorkloadKey
@@ -103,6 +104,7 @@ class Workload:
     released_by: str | None = None
     untouchable: str | None = None
     sized_by: str | None = None
+    room: int | None = None
     scaler: Scaler | None = None
     boost: Boost | None = None
 
@@ -136,11 +138,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterReport:
-    """All that the adapter knew at `observed_unix_ns`."""
+    """All that the adapter knew at `observed_unix_ns`.
+
+    `stopped`: why nothing at all may be written, where an object in the cluster says so.
+    """
 
     observed_unix_ns: int
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
+    stopped: str | None = None
 
     def workload(self, key: WorkloadKey) -> Workload | None:
         """The workload of that very uid."""
@@ -209,6 +215,7 @@ class WriteIntent:
 
     `id` travels with the write: the cluster remembers it, and a second attempt changes nothing.
     `undo` restores exactly the touched field; None where the action completes by itself.
+    `profile`: whether an issue is to be cured, or a workload kept in balance; budgets are apart.
     """
 
     id: str
@@ -220,6 +227,7 @@ class WriteIntent:
     undo: Change | None
     is_undo: bool
     created_unix_ns: int
+    profile: Literal["recovery", "regulation"] = "recovery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

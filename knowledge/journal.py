@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.diagnosis import Diagnosis
+from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import Freshness, WindowTables
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS ticks (
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
     instances BLOB NOT NULL, entries BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    orders TEXT NOT NULL, stopped TEXT,
     freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
 );
@@ -50,7 +52,7 @@ CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER N
 _TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 class JournalError(Exception):
@@ -69,12 +71,16 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a starting service knows from before: what it set out to do, and what came of it."""
+    """What a starting service knows from before: what it set out to do, and what came of it.
+
+    `orders`: what people said, in the order in which they said it.
+    """
 
     approved: tuple[ApprovedPlan, ...]
     intents: tuple[WriteIntent, ...]
     outcomes: tuple[WriteOutcome, ...]
     verdicts: tuple[Verdict, ...]
+    orders: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +172,12 @@ class Journal:
         row = self._db.execute("SELECT settings FROM epochs WHERE epoch=?", (epoch,)).fetchone()
         return str(row[0]).encode()
 
+    def started_unix_ns(self, epoch: int) -> int:
+        """Return when an epoch began."""
+        query = "SELECT started_unix_ns FROM epochs WHERE epoch=?"
+        (started,) = self._db.execute(query, (epoch,)).fetchone()
+        return int(started)
+
     def append_tick(self, epoch: int, inputs: TickInputs, outputs: TickOutputs) -> None:
         """Append one tick; durable when it returns."""
         self._tick_count += 1
@@ -174,7 +186,7 @@ class Journal:
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 17})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 19})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -184,6 +196,8 @@ class Journal:
                 inputs.tables.end_unix_ns,
                 *(blobs[name] for name in _TABLES),
                 to_json(inputs.diagnoses, tuple[Diagnosis, ...]).decode(),
+                to_json(inputs.orders, tuple[Order, ...]).decode(),
+                inputs.stopped,
                 to_json(inputs.freshness, tuple[Freshness, ...]).decode(),
                 cluster,
                 to_json(inputs.outcomes, tuple[WriteOutcome, ...]).decode(),
@@ -201,7 +215,8 @@ class Journal:
     def prune(self, *, before_unix_ns: int) -> int:
         """Let old ticks go that did nothing; return how many. What was done is kept for good."""
         return self._db.execute(
-            "DELETE FROM ticks WHERE now_unix_ns < ? AND outputs LIKE ? AND outputs LIKE ?",
+            "DELETE FROM ticks WHERE now_unix_ns < ? AND orders = '[]'"
+            " AND outputs LIKE ? AND outputs LIKE ?",
             (before_unix_ns, *(f"%{mark}%" for mark in _IDLE)),
         ).rowcount
 
@@ -218,7 +233,7 @@ class Journal:
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
             seq, epoch, tick, now, due, start, end = row[:7]
             blobs = dict(zip(_TABLES, row[7:13], strict=True))
-            diagnoses, freshness, cluster, outcomes, outputs = row[13:]
+            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[13:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,
@@ -228,6 +243,8 @@ class Journal:
                     is_leader=(epoch, tick) not in watched,
                     tables=WindowTables.from_blobs(start, end, blobs),
                     diagnoses=from_json(tuple[Diagnosis, ...], diagnoses),
+                    orders=from_json(tuple[Order, ...], orders),
+                    stopped=stopped,
                     freshness=from_json(tuple[Freshness, ...], freshness),
                     cluster=from_json(ClusterReport, cluster) if cluster else None,
                     outcomes=from_json(tuple[WriteOutcome, ...], outcomes),
@@ -248,6 +265,12 @@ class Journal:
             approved += outputs.approved
             intents += outputs.intents
             verdicts += outputs.verdicts
+        told = "SELECT orders FROM ticks WHERE epoch < ? AND orders != '[]' ORDER BY seq"
+        orders = [
+            order
+            for (text,) in self._db.execute(told, (before_epoch,))
+            for order in from_json(tuple[Order, ...], text)
+        ]
         outcomes = [
             from_json(WriteOutcome, text)
             for (text,) in self._db.execute(
@@ -259,4 +282,5 @@ class Journal:
             intents=tuple(intents),
             outcomes=tuple(outcomes),
             verdicts=tuple(verdicts),
+            orders=tuple(orders),
         )

@@ -34,16 +34,16 @@ async def write_guarded(
 ) -> WriteOutcome:
     """Write `intent`, which the caller has made durable; whatever happens is an outcome.
 
-    `is_retry`: an earlier try may still be on its way. Then a refusal now does not say that the
-    write never happened: it stays `unknown`, to be looked up.
+    `is_retry`: an earlier try was sent, and its end is not known. That this try came to
+    nothing then says nothing about that one, which may still be on its way.
     """
     for _ in range(TRIES_MAX):
         try:
             outcome = await _try(cluster, intent, recheck, now_unix_ns)
         except OvertakenError:
             continue
-        if is_retry and outcome.status == "refused":
-            return replace(outcome, status="unknown")
+        if is_retry and outcome.status in {"refused", "failed"}:
+            return replace(outcome, status="unknown", reason=f"not tried again: {outcome.reason}")
         return outcome
     return WriteOutcome(
         intent_id=intent.id,

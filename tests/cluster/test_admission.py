@@ -14,8 +14,8 @@ from healing.cluster.kube.admission import NAME, policy
 from healing.settings import HealingSettings
 from knowledge.cluster import Change, Cluster, SetFloor, Workload, WriteOutcome
 from tests.cluster import forbidden, objects
+from tests.cluster.autoscalers import autoscaler, know_keda
 from tests.cluster.place import Place
-from tests.cluster.test_others import KEDA, _answers, _autoscaler
 from tests.healing.cluster_contract import (
     CHANGES,
     TARGET,
@@ -87,13 +87,10 @@ def _filled(value: Any, words: dict[str, str]) -> Any:
 def _scaled(place: Place) -> None:
     """An autoscaler and a ScaledObject beside the workload; neither does anything."""
     admin = place.plane.admin
-    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    if not _answers(place, f"{definitions}/{KEDA['metadata']['name']}"):
-        admin.create(definitions, KEDA)
-    autoscaler = _autoscaler(TARGET)
-    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), autoscaler)
+    know_keda(place)
+    hpa = autoscaler(TARGET)
+    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), hpa)
     scaled = place.path("scaledobjects", group="keda.sh/v1alpha1")
-    place.until(lambda: _answers(place, scaled))
     spec = {"scaleTargetRef": {"name": "other"}, "maxReplicaCount": 6, "triggers": []}
     body = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": TARGET}}
     admin.create(scaled, {**body, "spec": spec})

@@ -11,7 +11,7 @@ from healing.cluster.kube import rights
 from healing.cluster.kube.adapter import KubernetesCluster
 from knowledge.cluster import Cluster, WriteOutcome
 from tests.cluster.place import Place
-from tests.cluster.test_rights import _served
+from tests.cluster.test_rights import only, served
 from tests.healing.cluster_contract import TARGET, intent_of, put, scale, target_of
 
 
@@ -41,7 +41,7 @@ def test_an_action_is_told_on_its_target_with_its_own_rights(
     settled: Callable[[str], Place],
 ) -> None:
     place = settled(TARGET)
-    outcome, _ = _write(_served(place, healed=True))
+    outcome, _ = _write(served(place, only(place, "scale")))
     assert outcome.status == "applied"
     (event,) = _events(place)
     assert event["regarding"]["uid"] == place.get(TARGET)["metadata"]["uid"]
@@ -50,7 +50,8 @@ def test_an_action_is_told_on_its_target_with_its_own_rights(
 
 
 def test_an_event_that_cannot_be_sent_stops_nothing(settled: Callable[[str], Place]) -> None:
-    place = _served(settled(TARGET), healed=True)
+    plain = settled(TARGET)
+    place = served(plain, only(plain, "scale"))
     path = place.path("roles", "homeostat-healer", group="rbac.authorization.k8s.io/v1")
     role = place.plane.admin.get(path)
     role["rules"] = [rule for rule in role["rules"] if "events" not in rule["resources"]]
@@ -80,7 +81,8 @@ def test_with_the_generated_rights_it_acts(
     settled: Callable[[str], Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rights, "PAUSE_S", 0.0)
-    place = _served(settled(TARGET), healed=True)
+    plain = settled(TARGET)
+    place = served(plain, only(plain, "scale"))
     spaces = (place.namespace, f"{place.namespace}-own")
     outcome, cluster = _write(place, guards_rights=True, guarded_namespaces=spaces)
     assert (outcome.status, cluster.excess) == ("applied", ())

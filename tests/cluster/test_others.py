@@ -14,48 +14,22 @@ from healing.guards.target import no_other_controller
 from knowledge.cluster import Cluster, ClusterReport, Scale, WriteIntent, WriteOutcome
 from knowledge.plans import Refused
 from tests.cluster import objects
+from tests.cluster.autoscalers import autoscaler, definition, know, know_keda, scaled_object
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import intent_of, restart, roll_back, scale
 from tests.healing.conftest import World
-from tests.parts.kube import KubeError
 
-
-def _definition(plural: str, kind: str, group: str, version: str) -> dict[str, Any]:
-    """Another project's kind of object, by its real name, with an open schema."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    served = {"name": version, "served": True, "storage": True}
-    names = {"plural": plural, "kind": kind, "singular": kind.lower()}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            # for *.k8s.io the server wants to know who approved it
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": names,
-            "versions": [{**served, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
-
-
-KEDA = _definition("scaledobjects", "ScaledObject", "keda.sh", "v1alpha1")
 OTHERS = (
-    KEDA,
-    _definition("canaries", "Canary", "flagger.app", "v1beta1"),
-    _definition("rollouts", "Rollout", "argoproj.io", "v1alpha1"),
-    _definition("verticalpodautoscalers", "VerticalPodAutoscaler", "autoscaling.k8s.io", "v1"),
+    definition("canaries", "Canary", "flagger.app", "v1beta1"),
+    definition("rollouts", "Rollout", "argoproj.io", "v1alpha1"),
+    definition("verticalpodautoscalers", "VerticalPodAutoscaler", "autoscaling.k8s.io", "v1"),
 )
-POINTERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("keda.sh/v1alpha1", "keda", {"scaleTargetRef": {"name": "keda"}, "triggers": []}),
-    ("flagger.app/v1beta1", "canary", {"targetRef": {"kind": "Deployment", "name": "canary"}}),
-    ("argoproj.io/v1alpha1", "rollout", {"workloadRef": {"kind": "Deployment", "name": "rollout"}}),
-    ("autoscaling.k8s.io/v1", "vpa", {"targetRef": {"kind": "Deployment", "name": "vpa"}}),
+POINTERS: tuple[tuple[int, str, dict[str, Any]], ...] = (
+    (0, "canary", {"targetRef": {"kind": "Deployment", "name": "canary"}}),
+    (1, "rollout", {"workloadRef": {"kind": "Deployment", "name": "rollout"}}),
+    (2, "vpa", {"targetRef": {"kind": "Deployment", "name": "vpa"}}),
     (
-        "autoscaling.k8s.io/v1",
+        2,
         "advised",
         {
             "targetRef": {"kind": "Deployment", "name": "advised"},
@@ -63,7 +37,7 @@ POINTERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         },
     ),
 )
-"""Objects that point at a workload of their own name."""
+"""Objects of those kinds that point at a workload of their own name."""
 MARKED = {
     "argo": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:test/argo"},
     "flux": {"kustomize.toolkit.fluxcd.io/name": "apps"},
@@ -71,63 +45,30 @@ MARKED = {
 }
 
 
-def _autoscaler(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name},
-        "spec": {
-            "minReplicas": 2,
-            "maxReplicas": 6,
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {"type": "Utilization", "averageUtilization": 60},
-                    },
-                }
-            ],
-        },
-    }
-
-
 @pytest.fixture
 def crowded(place: Place) -> Place:
     """A namespace in which each workload has another master."""
+    know_keda(place)
     admin = place.plane.admin
-    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    for definition in OTHERS:
-        if not _answers(place, f"{definitions}/{definition['metadata']['name']}"):
-            admin.create(definitions, definition)
     for name, marks in MARKED.items():
         place.deploy(objects.deployment(name, annotations=marks))
     pointed = [name for _, name, _ in POINTERS]
-    for name in ("plain", "hpa", "operated", "paused", "closed", *pointed):
+    for name in ("plain", "hpa", "keda", "operated", "paused", "closed", *pointed):
         place.deploy(objects.deployment(name, heal=name != "closed", paused=name == "paused"))
-    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), _autoscaler("hpa"))
-    for group, name, spec in POINTERS:
-        names = next(d for d in OTHERS if d["spec"]["group"] == group.split("/")[0])["spec"][
-            "names"
-        ]
-        path = place.path(names["plural"], group=group)
-        place.until(lambda path=path: _answers(place, path))  # type: ignore[misc]
-        body = {"apiVersion": group, "kind": names["kind"], "metadata": {"name": name}}
-        admin.create(path, {**body, "spec": spec})
+    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), autoscaler("hpa"))
+    scaled = place.path("scaledobjects", group="keda.sh/v1alpha1")
+    admin.create(scaled, scaled_object("keda"))
+    for index, name, spec in POINTERS:
+        kind = OTHERS[index]["spec"]
+        group = f"{kind['group']}/{kind['versions'][0]['name']}"
+        know(place, OTHERS[index])
+        body = {"apiVersion": group, "kind": kind["names"]["kind"], "metadata": {"name": name}}
+        admin.create(place.path(kind["names"]["plural"], group=group), {**body, "spec": spec})
     owner = {"apiVersion": "example.com/v1", "kind": "Shop", "name": "main", "uid": "a-shop"}
     place.change("operated", {"metadata": {"ownerReferences": [{**owner, "controller": True}]}})
     for name in ("plain", "hpa", "keda"):
         place.settle(name)
     return place
-
-
-def _answers(place: Place, path: str) -> bool:
-    try:
-        place.plane.admin.get(path)
-    except KubeError:
-        return False
-    return True
 
 
 def test_each_master_is_named(crowded: Place) -> None:
@@ -238,10 +179,10 @@ def test_a_boost_is_unwound_but_not_what_is_a_person_s_or_an_autoscaler_s_by_now
             change = Scale(target=workload.key, replicas=4, replicas_before=2)
             assert (await cluster.write(intent_of(workload, change, name=name))).status == "applied"
         place.change("taken", {"spec": {"replicas": 5}})
-        autoscaler = _autoscaler("scaled")
-        autoscaler["spec"]["minReplicas"] = 4  # it leaves our four as they are
+        made = autoscaler("scaled")
+        made["spec"]["minReplicas"] = 4  # it leaves our four as they are
         path = place.path("horizontalpodautoscalers", group="autoscaling/v2")
-        place.plane.admin.create(path, autoscaler)
+        place.plane.admin.create(path, made)
         while place.workload(await cluster.report(), "scaled").scaled_by is None:
             await asyncio.sleep(0.05)
         api = await Api.connect(kubeconfig=place.plane.kubeconfig, context=None)
