@@ -61,6 +61,7 @@ def notes_of(
     has_cluster: bool,
     cluster_note: str | None,
     own_notes: tuple[str, ...] = (),
+    gap: str | None = None,
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
@@ -71,6 +72,8 @@ def notes_of(
     if cluster_note:
         notes.append(cluster_note)
     notes += own_notes
+    if gap is not None:
+        notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)
 
 
