@@ -60,8 +60,9 @@ def notes_of(
     *,
     has_cluster: bool,
     cluster_note: str | None,
-    own_notes: tuple[str, ...] = (),
+    replica_notes: tuple[str, ...] = (),
     gap: str | None = None,
+    folded_count: int = 0,
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
@@ -71,7 +72,12 @@ def notes_of(
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
-    notes += own_notes
+    if folded_count:
+        notes.append(
+            f"{folded_count:,} requests are told as (other): more names than "
+            "analysis.operation_count_max or analysis.service_count_max; is there an id in them?"
+        )
+    notes += replica_notes
     if gap is not None:
         notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)
