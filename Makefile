@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -49,6 +49,10 @@ test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, b
 demo-cluster: $(VENV)/dev.stamp ## the whole loop on a genuine control plane that it starts itself (needs Go once)
 	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
 	$(BIN)/python -m tests.cluster.story
+
+bench-reflector: $(VENV)/dev.stamp ## our copy of 5,000 pods on a genuine API server (needs Go once)
+	$(BIN)/python -m tests.parts.build kubernetes kwok
+	$(BIN)/python -m bench.reflector
 
 DATA ?= ../data/rca
 bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored

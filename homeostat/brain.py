@@ -119,7 +119,9 @@ class Brain:
     def snapshot(self) -> StatusSnapshot:
         """All that is to be shown, as of now."""
         control, now = self.control, self.clock.now_unix_ns()
-        mode = self._settings.healing.widest_mode() if self.cluster else "observe"
+        excess = self.cluster.excess if self.cluster else ()
+        acts = self.cluster is not None and not excess
+        mode = self._settings.healing.widest_mode() if acts else "observe"
         return StatusSnapshot(
             version=VERSION,
             now_unix_ns=now,
@@ -131,7 +133,7 @@ class Brain:
                 has_cluster=self.cluster is not None,
                 cluster_note=control.cluster_note,
                 folded_count=control.folded_count(),
-                replica_notes=control.replica.notes(),
+                replica_notes=(*publish.excess_notes(excess), *control.replica.notes()),
                 gap=control.tables.gap,
             ),
             halted=control.halted,
@@ -160,7 +162,7 @@ def _replicated(settings: Settings, clock: Clock) -> "Replicated | None":
     from healing.cluster.kube.replicas import replicated  # noqa: PLC0415 - as in `_cluster`
 
     return replicated(
-        section.for_kubernetes(),
+        section.for_kubernetes(settings.healing.namespaces),
         namespace=section.home or "homeostat",
         now_unix_ns=clock.now_unix_ns,
     )
@@ -177,7 +179,8 @@ def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesClu
             from healing.cluster.kube.adapter import KubernetesCluster  # noqa: PLC0415
 
             return KubernetesCluster(
-                settings.cluster.for_kubernetes(), now_unix_ns=clock.now_unix_ns
+                settings.cluster.for_kubernetes(settings.healing.namespaces),
+                now_unix_ns=clock.now_unix_ns,
             )
 
 

@@ -125,6 +125,8 @@ class Control:
 
     def give(self, order: Order) -> str | None:
         """Take an order, which holds for each write from now on; or return why it cannot be."""
+        if self.replica.role == "standby":
+            return "this replica stands by: tell the one that /status calls leader"
         refusal = self._orders.give(order, self.healing(order.given_unix_ns), self.refused)
         if refusal is None and order.kind == "approve":
             self._next_plan_unix_ns = 0  # a person waits

@@ -83,6 +83,14 @@ def notes_of(
     return tuple(notes)
 
 
+def excess_notes(excess: tuple[str, ...]) -> tuple[str, ...]:
+    """Say loudly which rights nobody should have given us."""
+    if not excess:
+        return ()
+    told = f"OUR RIGHTS EXCEED WHAT WE NEED, SO NOTHING IS CHANGED: we may {'; '.join(excess)}"
+    return (f"{told}; bind the account to what `homeostat rbac` prints and nothing else",)
+
+
 def _action(entry: Entry) -> ActionRecord:
     intent = entry.intent
     return ActionRecord(

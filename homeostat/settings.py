@@ -6,6 +6,7 @@ checked before any socket opens; what is wrong is named with its key, its value 
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -127,6 +128,8 @@ class ClusterSection(_Section):
     own_namespace: str | None = None
     replicas_max: int = Field(default=10, ge=2)
     usage_s: float = Field(default=15.0, gt=0)
+    probe_s: float = Field(default=10.0, ge=0)
+    guard_rights: bool | None = None
     lease: bool | None = None
     lease_s: float = Field(default=13.0, ge=12.5, le=15.0)
 
@@ -159,13 +162,17 @@ class ClusterSection(_Section):
             raise ValueError("kind is socket: expected the path of the socket beside it")
         return self
 
-    def for_kubernetes(self) -> KubernetesSettings:
-        """The settings of the adapter."""
+    def for_kubernetes(self, namespaces: Iterable[str] = ()) -> KubernetesSettings:
+        """The settings of the adapter; `namespaces` are those that healing is on for."""
+        guards = self.kubeconfig is None if self.guard_rights is None else self.guard_rights
         return KubernetesSettings(
             kubeconfig=self.kubeconfig,
             context=self.context,
             own_namespace=self.home,
             lease_s=self.lease_s,
+            probe_s=self.probe_s,
+            guards_rights=guards,
+            guarded_namespaces=(*namespaces, *([self.home] if self.home else [])),
             replicas_max=self.replicas_max,
             usage_s=self.usage_s,
         )

@@ -83,8 +83,9 @@ class Workload:
     names it, and fails if it is not that any more. `last_action_id`: the intent that last wrote to
     it, which rides in the write itself; so a write whose answer was lost can be looked up. A
     revision number names a release for good. `steered_by` has the last word on all of it,
-    `scaled_by` on its replicas, `released_by` on its release; `untouchable` says why nobody may.
-    `room`: how many more of its pods quota and nodes have room for; None where that is not known.
+    `scaled_by` on its replicas, `released_by` on its release, `sized_by` on what its pods may use;
+    `untouchable` says why nobody may. `room`: how many more of its pods quota and nodes have room
+    for; None where that is not known.
     """
 
     key: WorkloadKey
@@ -102,6 +103,7 @@ class Workload:
     scaled_by: str | None = None
     released_by: str | None = None
     untouchable: str | None = None
+    sized_by: str | None = None
     room: int | None = None
     scaler: Scaler | None = None
     boost: Boost | None = None

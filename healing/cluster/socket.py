@@ -16,6 +16,9 @@ TIMEOUT_S: Final = 4.0
 class SocketCluster:
     """An adapter of `knowledge.cluster.Cluster`; one request at a time, reconnecting as needed."""
 
+    excess: tuple[str, ...] = ()
+    """Rights that nobody should have given us: a socket knows none."""
+
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = asyncio.Lock()

@@ -1,33 +1,33 @@
-"""Autoscalers as their owners write them, and KEDA's kind of object where there is no KEDA."""
+"""Autoscalers as their owners write them, and kinds of objects of projects that are not there."""
 
 from typing import Any
 
 from tests.cluster.place import Place
 from tests.parts.kube import KubeError
 
-KEDA: dict[str, Any] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "scaledobjects.keda.sh"},
-    "spec": {
-        "group": "keda.sh",
-        "scope": "Namespaced",
-        "names": {"plural": "scaledobjects", "kind": "ScaledObject", "singular": "scaledobject"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
+
+def definition(plural: str, kind: str, group: str, version: str) -> dict[str, Any]:
+    """Another project's kind of object, by its real name, with an open schema."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    served = {"name": version, "served": True, "storage": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            # for *.k8s.io the server wants to know who approved it
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": plural, "kind": kind, "singular": kind.lower()},
+            "versions": [{**served, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+KEDA = definition("scaledobjects", "ScaledObject", "keda.sh", "v1alpha1")
 
 
 def autoscaler(name: str) -> dict[str, Any]:
@@ -62,13 +62,19 @@ def scaled_object(name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def know_keda(place: Place) -> None:
-    """Let the API server know KEDA's kind, once."""
-    admin = place.plane.admin
+def know(place: Place, kind: dict[str, Any]) -> None:
+    """Let the API server know a kind of object, once."""
+    admin, spec = place.plane.admin, kind["spec"]
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    if not _answers(place, f"{definitions}/{KEDA['metadata']['name']}"):
-        admin.create(definitions, KEDA)
-    place.until(lambda: _answers(place, place.path("scaledobjects", group="keda.sh/v1alpha1")))
+    if not _answers(place, f"{definitions}/{kind['metadata']['name']}"):
+        admin.create(definitions, kind)
+    group = f"{spec['group']}/{spec['versions'][0]['name']}"
+    place.until(lambda: _answers(place, place.path(spec["names"]["plural"], group=group)))
+
+
+def know_keda(place: Place) -> None:
+    """Let the API server know KEDA's kind."""
+    know(place, KEDA)
 
 
 def _answers(place: Place, path: str) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from healing.cluster.kube.admission import NAME, policy
 from healing.settings import HealingSettings
 from knowledge.cluster import Change, Cluster, SetFloor, Workload, WriteOutcome
-from tests.cluster import forbidden, objects
+from tests.cluster import forbidden, forbidden_changes, objects
 from tests.cluster.autoscalers import autoscaler, know_keda
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import (
@@ -107,7 +107,7 @@ def test_all_that_is_outside_of_the_bounds_is_denied_by_name(
         *forbidden.creations(),
         *forbidden.deletions(),
         *forbidden.patches(),
-        *forbidden.workload_changes(),
+        *forbidden_changes.workload_changes(),
     ]
     assert len(requests) == len({name for name, *_ in requests}) >= 100
     said = {

@@ -14,11 +14,30 @@ from healing.guards.target import no_other_controller
 from knowledge.cluster import Cluster, ClusterReport, Scale, WriteIntent, WriteOutcome
 from knowledge.plans import Refused
 from tests.cluster import objects
-from tests.cluster.autoscalers import autoscaler, know_keda, scaled_object
+from tests.cluster.autoscalers import autoscaler, definition, know, know_keda, scaled_object
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import intent_of, restart, roll_back, scale
 from tests.healing.conftest import World
 
+OTHERS = (
+    definition("canaries", "Canary", "flagger.app", "v1beta1"),
+    definition("rollouts", "Rollout", "argoproj.io", "v1alpha1"),
+    definition("verticalpodautoscalers", "VerticalPodAutoscaler", "autoscaling.k8s.io", "v1"),
+)
+POINTERS: tuple[tuple[int, str, dict[str, Any]], ...] = (
+    (0, "canary", {"targetRef": {"kind": "Deployment", "name": "canary"}}),
+    (1, "rollout", {"workloadRef": {"kind": "Deployment", "name": "rollout"}}),
+    (2, "vpa", {"targetRef": {"kind": "Deployment", "name": "vpa"}}),
+    (
+        2,
+        "advised",
+        {
+            "targetRef": {"kind": "Deployment", "name": "advised"},
+            "updatePolicy": {"updateMode": "Off"},
+        },
+    ),
+)
+"""Objects of those kinds that point at a workload of their own name."""
 MARKED = {
     "argo": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:test/argo"},
     "flux": {"kustomize.toolkit.fluxcd.io/name": "apps"},
@@ -33,11 +52,18 @@ def crowded(place: Place) -> Place:
     admin = place.plane.admin
     for name, marks in MARKED.items():
         place.deploy(objects.deployment(name, annotations=marks))
-    for name in ("plain", "hpa", "keda", "operated", "paused", "closed"):
+    pointed = [name for _, name, _ in POINTERS]
+    for name in ("plain", "hpa", "keda", "operated", "paused", "closed", *pointed):
         place.deploy(objects.deployment(name, heal=name != "closed", paused=name == "paused"))
     admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), autoscaler("hpa"))
     scaled = place.path("scaledobjects", group="keda.sh/v1alpha1")
     admin.create(scaled, scaled_object("keda"))
+    for index, name, spec in POINTERS:
+        kind = OTHERS[index]["spec"]
+        group = f"{kind['group']}/{kind['versions'][0]['name']}"
+        know(place, OTHERS[index])
+        body = {"apiVersion": group, "kind": kind["names"]["kind"], "metadata": {"name": name}}
+        admin.create(place.path(kind["names"]["plural"], group=group), {**body, "spec": spec})
     owner = {"apiVersion": "example.com/v1", "kind": "Shop", "name": "main", "uid": "a-shop"}
     place.change("operated", {"metadata": {"ownerReferences": [{**owner, "controller": True}]}})
     for name in ("plain", "hpa", "keda"):
@@ -58,6 +84,10 @@ def test_each_master_is_named(crowded: Place) -> None:
     assert found["helm"].released_by == "Helm release shop"
     assert found["hpa"].scaled_by == "HorizontalPodAutoscaler hpa"
     assert found["keda"].scaled_by == "KEDA ScaledObject keda"
+    assert found["canary"].steered_by == "Flagger Canary canary"
+    assert found["rollout"].steered_by == "Argo Rollout rollout"
+    assert found["vpa"].sized_by == "VerticalPodAutoscaler vpa (Auto)"
+    assert (found["vpa"].steered_by, found["advised"].sized_by) == (None, None)
     plain = found["plain"]
     assert (plain.steered_by, plain.scaled_by, plain.released_by) == (None, None, None)
     assert [name for name, w in found.items() if not w.is_opted_in] == ["closed"]

@@ -11,6 +11,7 @@ from healing.ledger import Ledger
 from healing.recover import recover
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.journal import Memory
+from knowledge.orders import Pause
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
@@ -37,6 +38,15 @@ VERDICT = Verdict(
     outcome="worse",
     evidence=("p99 2 s",),
     decided_unix_ns=NOW + 2,
+)
+PAUSE = Pause(
+    id="pause-1",
+    namespace="shop",
+    workload="",
+    reason="maintenance",
+    by="ann",
+    given_unix_ns=NOW,
+    expires_unix_ns=None,
 )
 INPUTS = TickInputs(
     now_unix_ns=NOW,
@@ -101,6 +111,16 @@ class LedgerContract:
         ledger = recover(memory, epoch=2).ledger
         spent = ledger.spent(since_unix_ns=NOW - 1)
         assert [(entry.status, entry.verdict) for entry in spent] == [("applied", "worse")]
+
+    def test_what_people_said_survives(self, store: Store) -> None:
+        epoch = store.number()
+
+        async def act(ledger: ActionLedger) -> None:
+            await ledger.begin(epoch)
+            await ledger.keep(replace(INPUTS, orders=(PAUSE,)), NOTHING)
+
+        store.do(act)
+        assert self._memory(store).orders == (PAUSE,)
 
     def test_keeping_the_same_intent_again_changes_nothing(self, store: Store) -> None:
         """A retry is among a tick's intents once more."""

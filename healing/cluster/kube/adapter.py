@@ -10,16 +10,20 @@ import msgspec
 
 from healing.cluster.kube import releases, workloads
 from healing.cluster.kube.api import Api, ApiSettingsError
+from healing.cluster.kube.events import Events
 from healing.cluster.kube.facts import Facts, report_of
 from healing.cluster.kube.fence import fence
 from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
+from healing.cluster.kube.probe_targets import ProbeTarget, targets_of
 from healing.cluster.kube.reflector import Reflector, decoder
+from healing.cluster.kube.rights import Rights
 from healing.cluster.kube.scalers import collection
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.cluster.kube.subjects import seen_of
 from healing.cluster.kube.usage import Usage
+from healing.cluster.probes import Prober
 from healing.cluster.succession import Fenced
 from knowledge.cluster import (
     Change,
@@ -38,6 +42,8 @@ WORKLOADS: Final = {
     "DaemonSet": "/apis/apps/v1/daemonsets",
 }
 CANARIES: Final = "/apis/flagger.app/v1beta1/canaries"
+ROLLOUTS: Final = "/apis/argoproj.io/v1alpha1/rollouts"
+VERTICALS: Final = "/apis/autoscaling.k8s.io/v1/verticalpodautoscalers"
 
 
 class _Kind(msgspec.Struct):
@@ -63,6 +69,9 @@ class KubernetesCluster:
         self._tasks: list[asyncio.Task[None]] = []
         self._caches: dict[str, Reflector[Any]] = {}
         self._usage: Usage | None = None
+        self._prober: Prober | None = None
+        self._events: Events | None = None
+        self._rights: Rights | None = None
         self._mutator: Mutator | None = None
         self._beginning = asyncio.Lock()
 
@@ -86,7 +95,25 @@ class KubernetesCluster:
         """
         await self._begin()
         assert self._mutator is not None  # begun
-        return await self._mutator.write(intent)
+        assert self._events is not None  # begun
+        outcome = await self._mutator.write(intent)
+        self._events.tell(intent, outcome)
+        return outcome
+
+    @property
+    def excess(self) -> tuple[str, ...]:
+        """Rights of ours that nobody should have given us; with any, nothing is written."""
+        known = self._rights.excess if self._rights and self._settings.guards_rights else None
+        return known or ()
+
+    def _may(self, intent: WriteIntent) -> str | None:
+        """Why a write may not be sent at this very moment."""
+        if self._settings.guards_rights:
+            assert self._rights is not None  # begun
+            reason = self._rights.why_not()
+            if reason is not None:
+                return reason
+        return self._permit(intent)
 
     async def fence(self, change: Change, *, epoch: int) -> Fenced | None:
         """Make every write to the object of `change` that an earlier epoch has under way fail.
@@ -128,8 +155,10 @@ class KubernetesCluster:
                 raise ClusterUnavailableError(str(error)) from error
             self._api = api
             self._mutator = Mutator(
-                api, now_unix_ns=self._now_unix_ns, on_written=self._note, permit=self._permit
+                api, now_unix_ns=self._now_unix_ns, on_written=self._note, permit=self._may
             )
+            self._events = Events(api)
+            self._rights = Rights(api, settings.guarded_namespaces)
             self._usage = Usage(api, period_s=settings.usage_s)
             self._caches = {
                 "namespaces": self._cache("/api/v1/namespaces", decoder(Bare)),
@@ -143,8 +172,17 @@ class KubernetesCluster:
                     collection("ScaledObject"), decoder(ScalerObject), lacks=True
                 ),
                 "canaries": self._cache(CANARIES, decoder(ScalerObject), lacks=True),
+                "rollouts": self._cache(ROLLOUTS, decoder(ScalerObject), lacks=True),
+                "verticals": self._cache(VERTICALS, decoder(ScalerObject), lacks=True),
             }
-            runs = (*(cache.run() for cache in self._caches.values()), self._usage.run())
+            self._prober = Prober(self._probed, period_s=settings.probe_s)
+            runs = [
+                *(cache.run() for cache in self._caches.values()),
+                self._usage.run(),
+                self._events.run(),
+                *([self._prober.run()] if settings.probe_s else []),
+                *([self._rights.run()] if settings.guards_rights else []),
+            ]
             self._tasks = [asyncio.create_task(run) for run in runs]
 
     def _cache(
@@ -170,6 +208,14 @@ class KubernetesCluster:
         if unseen:
             raise ClusterUnavailableError("; ".join(str(c.error) for c in unseen[:3]))
 
+    async def _probed(self) -> tuple[ProbeTarget, ...]:
+        """What our own probes ask: nothing while the cluster is not known."""
+        try:
+            report = await self.report()
+        except ClusterUnavailableError:
+            return ()
+        return targets_of(report, self._caches["pods"].objects)
+
     def _check(self) -> None:
         """A copy that ended did so by a bug of ours: that must be seen."""
         for task in self._tasks:
@@ -192,9 +238,11 @@ class KubernetesCluster:
                 autoscalers=tuple(kept["autoscalers"].objects.values()),
                 scaled_objects=tuple(kept["scaledobjects"].objects.values()),
                 canaries=tuple(kept["canaries"].objects.values()),
+                rollouts=tuple(kept["rollouts"].objects.values()),
+                verticals=tuple(kept["verticals"].objects.values()),
             ),
             usage=self._usage.latest(),
-            probes={},
+            probes=self._prober.latest() if self._prober else {},
             own_namespace=self._settings.own_namespace,
             replicas_max=self._settings.replicas_max,
         )

@@ -78,6 +78,7 @@ def _workload(
         scaled_by=steering.scaled_by,
         released_by=steering.released_by,
         untouchable=steering.untouchable,
+        sized_by=steering.sized_by,
         scaler=steering.scaler,
         boost=_boost(deployed, steering.scaler, facts.others),
     )

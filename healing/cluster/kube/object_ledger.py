@@ -6,7 +6,7 @@ the stop figures count. https://kubernetes.io/docs/concepts/configuration/config
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -17,16 +17,20 @@ from healing.cluster.kube.api import UNREACHABLE, Answer, Api
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.journal import Memory
+from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 
 NAME: Final = "homeostat-ledger"
 EPOCH: Final = "epoch"
 HOLDER: Final = "holder"
+ORDERS: Final = "orders"
 BYTES_MAX: Final = 900_000
 """A ConfigMap holds 1 MiB in all."""
 RETENTION_S: Final = 86_400.0
 """As long as any stop figure counts back."""
+REGULATION_S: Final = 7_200.0
+ORDERS_MAX: Final = 200
 TRIES_MAX: Final = 4
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
@@ -46,7 +50,15 @@ class Kept:
         """Whether something of it is still to be finished."""
         ended = {o.intent_id for o in self.outcomes if o.status != "unknown"}
         happened = any(o.status == "applied" for o in self.outcomes)
-        return any(i.id not in ended for i in self.intents) or (happened and not self.verdicts)
+        is_unjudged = bool(self.approved) and happened and not self.verdicts
+        return is_unjudged or any(i.id not in ended for i in self.intents)
+
+    def is_old(self, now_unix_ns: int) -> bool:
+        """Whether no stop figure counts back so far: an hour is the most that regulation's do."""
+        is_regulation = all(intent.profile == "regulation" for intent in self.intents)
+        kept_s = REGULATION_S if is_regulation else RETENTION_S
+        horizon = now_unix_ns - int(kept_s * 1e9)
+        return all(intent.created_unix_ns < horizon for intent in self.intents)
 
 
 @dataclass
@@ -56,6 +68,7 @@ class _Content:
     epoch: int = 0
     holder: str = ""
     plans: dict[str, Kept] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
     version: str | None = None
 
 
@@ -87,17 +100,21 @@ class ObjectLedger:
                 raise StaleEpochError(found.epoch)
             self._content = replace(found, epoch=epoch, holder=self._identity)
             if await self._put():
-                return _memory(self._content.plans.values())
+                return _memory(self._content)
         raise LedgerUnavailableError(f"{NAME} was changed by others {TRIES_MAX} times in a row")
 
     async def keep(self, inputs: TickInputs, outputs: TickOutputs) -> None:
-        """Make a tick's plans, intents and verdicts durable; the inputs are the journal's.
+        """Make a tick's orders, plans, intents and verdicts durable; the rest is the journal's.
 
         Raises:
             StaleEpochError: another has begun a later epoch.
             LedgerUnavailableError: it is not kept.
         """
-        del inputs
+        # an approval is for the moment that it was given in, pauses hold on
+        orders = tuple(order for order in inputs.orders if order.kind != "approve")
+        if orders:
+            self._content.orders += orders
+            self._is_dirty = True
         for approved in outputs.approved:
             self._add(approved.plan.id, Kept(approved=(approved,)))
         for intent in outputs.intents:
@@ -141,15 +158,15 @@ class ObjectLedger:
         self._is_dirty = True
 
     def _prune(self) -> None:
-        horizon = self._now_unix_ns() - int(RETENTION_S * 1e9)
-        plans = self._content.plans
-        for plan_id, kept in tuple(plans.items()):
+        now, content = self._now_unix_ns(), self._content
+        for plan_id, kept in tuple(content.plans.items()):
             if kept.is_open:
                 continue
-            if all(intent.created_unix_ns < horizon for intent in kept.intents):
-                del plans[plan_id]
+            if kept.is_old(now):
+                del content.plans[plan_id]
             else:
-                plans[plan_id] = replace(kept, approved=())
+                content.plans[plan_id] = replace(kept, approved=())
+        content.orders = tuple(o for o in content.orders if not _is_over(o, now))[-ORDERS_MAX:]
 
     async def _store(self) -> None:
         """Put the content in place of what is there, if that is still of our epoch."""
@@ -175,6 +192,7 @@ class ObjectLedger:
         content = self._content
         data = {_key(plan_id): to_json(kept).decode() for plan_id, kept in content.plans.items()}
         data |= {EPOCH: str(content.epoch), HOLDER: content.holder}
+        data[ORDERS] = to_json(content.orders, tuple[Order, ...]).decode()
         size = sum(map(len, data.values()))
         if size > BYTES_MAX:
             raise LedgerUnavailableError(
@@ -215,16 +233,17 @@ class ObjectLedger:
 
 def _content(body: dict[str, Any]) -> _Content:
     data = dict(body.get("data") or {})
-    epoch, holder = data.pop(EPOCH, "0"), data.pop(HOLDER, "")
+    epoch, holder, orders = (data.pop(key, "") for key in (EPOCH, HOLDER, ORDERS))
     plans: dict[str, Kept] = {}
     try:
         for text in data.values():
             kept = from_json(Kept, text)
             plans[kept.intents[0].plan_id if kept.intents else kept.approved[0].plan.id] = kept
         return _Content(
-            epoch=int(epoch),
+            epoch=int(epoch or 0),
             holder=holder,
             plans=plans,
+            orders=from_json(tuple[Order, ...], orders or "[]"),
             version=body["metadata"]["resourceVersion"],
         )
     except (ValidationError, ValueError, IndexError) as error:
@@ -238,12 +257,19 @@ def _key(plan_id: str) -> str:
     return f"plan-{hashlib.sha256(plan_id.encode()).hexdigest()[:16]}"
 
 
-def _memory(plans: Iterable[Kept]) -> Memory:
+def _is_over(order: Order, now_unix_ns: int) -> bool:
+    expires = order.expires_unix_ns if order.kind == "pause" else None
+    return expires is not None and expires < now_unix_ns
+
+
+def _memory(content: _Content) -> Memory:
     """All of it as a journal tells it, in the order in which it was begun."""
+    plans = content.plans.values()
     ordered = sorted(plans, key=lambda k: k.intents[0].created_unix_ns if k.intents else 0)
     return Memory(
         approved=tuple(a for kept in ordered for a in kept.approved),
         intents=tuple(i for kept in ordered for i in kept.intents),
         outcomes=tuple(o for kept in ordered for o in kept.outcomes),
         verdicts=tuple(v for kept in ordered for v in kept.verdicts),
+        orders=content.orders,
     )

@@ -57,12 +57,52 @@ class Resources(_Object, frozen=True):
     requests: dict[str, str] = {}
 
 
+class ContainerPort(_Object, frozen=True):
+    """A port that a container says it listens on."""
+
+    container_port: int = 0
+    name: str = ""
+    protocol: str = "TCP"
+
+
+class HttpGet(_Object, frozen=True):
+    """A request over HTTP. A host that it may name is not read: only pods are asked."""
+
+    port: int | str = 0
+    path: str = "/"
+    scheme: str = "HTTP"
+
+
+class TcpSocket(_Object, frozen=True):
+    """A connection over TCP."""
+
+    port: int | str = 0
+
+
+class GrpcCheck(_Object, frozen=True):
+    """A question to the standard gRPC health service."""
+
+    port: int = 0
+    service: str | None = None
+
+
+class ReadinessProbe(_Object, frozen=True):
+    """How its owner asks whether a container can serve; other ways (exec) are left out."""
+
+    http_get: HttpGet | None = None
+    tcp_socket: TcpSocket | None = None
+    grpc: GrpcCheck | None = None
+    timeout_seconds: int = 1
+
+
 class Container(_Object, frozen=True):
     """One container of a pod or of a template."""
 
     name: str = ""
     image: str = ""
     resources: Resources = Resources()
+    ports: tuple[ContainerPort, ...] = ()
+    readiness_probe: ReadinessProbe | None = None
 
 
 class PodSpec(_Object, frozen=True):
@@ -186,11 +226,19 @@ class TargetReference(_Object, frozen=True):
     name: str = ""
 
 
+class UpdatePolicy(_Object, frozen=True):
+    """What a VerticalPodAutoscaler does with what it recommends."""
+
+    update_mode: str = "Auto"
+
+
 class ScalerSpec(_Object, frozen=True):
-    """HorizontalPodAutoscaler and KEDA call it scaleTargetRef, VPA targetRef."""
+    """Called scaleTargetRef by the HPA and KEDA, targetRef by VPA, workloadRef by Argo Rollouts."""
 
     scale_target_ref: TargetReference = TargetReference()
     target_ref: TargetReference = TargetReference()
+    workload_ref: TargetReference = TargetReference()
+    update_policy: UpdatePolicy = UpdatePolicy()
     min_replicas: int | None = None
     max_replicas: int | None = None
     min_replica_count: int | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from healing.cluster.kube.names import CRITICAL_CLASSES, SYSTEM_NAMESPACES
-from healing.cluster.kube.objects import ScalerObject
+from healing.cluster.kube.objects import Meta, ScalerObject
 from healing.cluster.kube.scalers import keeper_of, points_at, scaler_of
 from healing.cluster.kube.workloads import Deployed
 from knowledge.cluster import Scaler
@@ -18,12 +18,13 @@ HELM: Final = "meta.helm.sh/release-name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steering:
-    """Who steers the whole workload, its replicas, its release; and why nobody may touch it."""
+    """Who steers all of a workload, its replicas, release, sizes; and why nobody may touch it."""
 
     steered_by: str | None
     scaled_by: str | None
     released_by: str | None
     untouchable: str | None
+    sized_by: str | None
     scaler: Scaler | None
 
 
@@ -34,6 +35,8 @@ class Others:
     autoscalers: Iterable[ScalerObject]
     scaled_objects: Iterable[ScalerObject]
     canaries: Iterable[ScalerObject]
+    rollouts: Iterable[ScalerObject] = ()
+    verticals: Iterable[ScalerObject] = ()
 
 
 def steering_of(
@@ -49,6 +52,7 @@ def steering_of(
         scaled_by=_scaled_by(scaler),
         released_by=f"Helm release {meta.annotations[HELM]}" if HELM in meta.annotations else None,
         untouchable=_untouchable(workload, own_namespace),
+        sized_by=_sized_by(meta, kind, others),
         scaler=scaler,
     )
 
@@ -64,6 +68,9 @@ def _steered_by(workload: Deployed, kind: str, others: Others) -> str | None:
     for canary in others.canaries:
         if points_at(canary, meta, kind):
             return f"Flagger Canary {canary.metadata.name}"
+    for rollout in others.rollouts:
+        if points_at(rollout, meta, kind):
+            return f"Argo Rollout {rollout.metadata.name}"
     return "a person, who paused it" if workload.paused else None
 
 
@@ -73,6 +80,15 @@ def _scaled_by(scaler: Scaler | None) -> str | None:
         return None
     name = "KEDA ScaledObject" if scaler.kind == "ScaledObject" else scaler.kind
     return f"{name} {scaler.name}"
+
+
+def _sized_by(meta: Meta, kind: str, others: Others) -> str | None:
+    """A VerticalPodAutoscaler that only recommends sizes nothing."""
+    for vertical in others.verticals:
+        mode = vertical.spec.update_policy.update_mode
+        if mode != "Off" and points_at(vertical, meta, kind):
+            return f"VerticalPodAutoscaler {vertical.metadata.name} ({mode})"
+    return None
 
 
 def _untouchable(workload: Deployed, own_namespace: str | None) -> str | None:

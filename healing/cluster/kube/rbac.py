@@ -19,6 +19,8 @@ READS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("autoscaling", ("horizontalpodautoscalers",), ("list", "watch")),
     ("keda.sh", ("scaledobjects",), ("list", "watch")),
     ("flagger.app", ("canaries",), ("list", "watch")),
+    ("argoproj.io", ("rollouts",), ("list", "watch")),
+    ("autoscaling.k8s.io", ("verticalpodautoscalers",), ("list", "watch")),
     ("metrics.k8s.io", ("pods",), ("list",)),
 )
 Rule = tuple[str, tuple[str, ...], tuple[str, ...]]

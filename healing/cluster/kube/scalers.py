@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from healing.cluster.kube.names import KEDA_PAUSED
-from healing.cluster.kube.objects import Meta, ScalerObject
+from healing.cluster.kube.objects import Meta, ScalerObject, TargetReference
 from healing.cluster.kube.workloads import action_of
 from knowledge.cluster import Scaler, ScalerKind
 
@@ -33,7 +33,8 @@ def collection(kind: ScalerKind, namespace: str = "") -> str:
 def points_at(scaler: ScalerObject, meta: Meta, kind: str) -> bool:
     """Whether an autoscaler (or whatever has such a reference) is about that workload."""
     spec = scaler.spec
-    target = spec.scale_target_ref if spec.scale_target_ref.name else spec.target_ref
+    named = (spec.scale_target_ref, spec.target_ref, spec.workload_ref)
+    target = next((reference for reference in named if reference.name), TargetReference())
     return (
         scaler.metadata.namespace == meta.namespace
         and target.name == meta.name

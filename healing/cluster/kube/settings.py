@@ -25,3 +25,12 @@ class KubernetesSettings:
 
     usage_s: float = 15.0
     """How often the metrics API is asked what pods use; it measures that often by default."""
+
+    probe_s: float = 10.0
+    """How often pods of opted-in workloads are probed; 0: never."""
+
+    guards_rights: bool = False
+    """Whether nothing is written while our account has rights that it must not have."""
+
+    guarded_namespaces: tuple[str, ...] = ()
+    """Where such rights are looked for, beside those for all namespaces."""
