@@ -108,6 +108,11 @@ def test_no_wildcard_no_secret_no_exec() -> None:
     made = manifests(settings, own_namespace="homeostat")
     rules = [rule for body in made for rule in body.get("rules", ())]
     words = {word for rule in rules for listed in rule.values() for word in listed}
-    assert not words & {"*", "secrets", "pods/exec", "create", "delete", "update", "escalate"}
+    assert not words & {"*", "secrets", "pods/exec", "delete", "escalate", "bind", "impersonate"}
     writes = [b for b in made if any("patch" in rule["verbs"] for rule in b.get("rules", ()))]
     assert [(b["kind"], b["metadata"]["namespace"]) for b in writes] == [("Role", "shop")]
+    creates = {r for rule in rules if "create" in rule["verbs"] for r in rule["resources"]}
+    assert creates == {"events", "leases", "configmaps"}
+    updates = [rule for rule in rules if "update" in rule["verbs"]]
+    names = [rule["resourceNames"] for rule in updates]
+    assert names == [["homeostat"], ["homeostat-ledger"]]
