@@ -1,8 +1,11 @@
 """Scale down: room that was added is not needed any more, or its time is over.
 
-Never below what was there before it was added, and never where fewer pods would be full: a boost
-whose cause lasts stays, and is looked at again.
+Never below what was there before it was added, never by more than the largest step up, and never
+where fewer pods would be full: a boost whose cause lasts stays, and is looked at again.
 """
+
+from dataclasses import replace
+from math import ceil
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import NotThis
@@ -28,6 +31,8 @@ def propose_scale_down(
     if isinstance(change, SetFloor):
         # its autoscaler keeps what is needed, by its own figures
         return change if is_expired else _not_this("the floor's time is not over yet")
+    step = max(change.replicas, ceil(boost.after / settings.scale_factor_max))
+    change = replace(change, replicas=step)  # what is left of the boost keeps its time
     usage = usage_with(change, cluster)
     limit = settings.scale_usage_min if is_expired else settings.scale_usage_target
     if usage is None:

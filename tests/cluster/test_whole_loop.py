@@ -16,9 +16,11 @@ from homeostat.demo.story import Story
 from homeostat.demo.summary import Summary
 from homeostat.replay import replay
 from tests.cluster.story.house import House
-from tests.cluster.story.play import EXPECTED, Play, writes_of
-from tests.cluster.story.shop import AUTOSCALED
+from tests.cluster.story.play import ACCOUNT, SCENES, Play, writes_of
+from tests.cluster.story.shop import AUTOSCALED, LOOSELY_SCALED
 from tests.parts.control_plane import ControlPlane
+
+RESOURCES = {"set_floor": "horizontalpodautoscalers"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def summary(house: House) -> Summary:
 
 
 def test_each_fault_is_healed_by_the_right_action_on_the_right_workload(summary: Summary) -> None:
-    assert {fault.kind: fault.action for fault in summary.faults} == EXPECTED, summary
+    found = [(fault.kind, fault.action) for fault in summary.faults]
+    assert found == [(scene.kind, scene.action) for scene in SCENES], summary
     for fault in summary.faults:
         assert fault.named_cause == fault.service, fault
         assert fault.healed, fault
@@ -42,20 +45,31 @@ def test_each_fault_is_healed_by_the_right_action_on_the_right_workload(summary:
 
 
 def test_the_audit_log_has_one_write_a_fault_and_no_other(
-    house: House, summary: Summary, plane: ControlPlane
+    summary: Summary, plane: ControlPlane
 ) -> None:
     writes = writes_of(plane)
     assert [(w["resource"], w["workload"]) for w in writes] == [
-        ("deployments", fault.service) for fault in summary.faults
+        (RESOURCES.get(str(fault.action), "deployments"), fault.service) for fault in summary.faults
     ]
     assert AUTOSCALED not in {write["workload"] for write in writes}
+
+
+def test_replicas_under_an_autoscaler_are_set_by_nobody_else(
+    house: House, summary: Summary, plane: ControlPlane
+) -> None:
+    """The overload there was met through its floor; the audit log says who set the replicas."""
+    assert LOOSELY_SCALED in {f.service for f in summary.faults if f.action == "set_floor"}
     for text in plane.audit_log.read_text().splitlines():
         line = json.loads(text)
         target = line.get("objectRef", {})
-        is_there = target.get("namespace") == house.place.namespace
-        if is_there and target.get("name") == AUTOSCALED and target["resource"] == "deployments":
-            replicas = line.get("responseObject", {}).get("spec", {}).get("replicas", 2)
-            assert replicas == 2, line
+        if (
+            target.get("namespace") == house.place.namespace
+            and target.get("name") in {AUTOSCALED, LOOSELY_SCALED}
+            and target["resource"] == "deployments"
+        ):
+            assert line["user"]["username"] != ACCOUNT, line
+    assert house.place.get(LOOSELY_SCALED)["spec"]["replicas"] > 2
+    assert house.place.get(AUTOSCALED)["spec"]["replicas"] == 2
 
 
 @pytest.mark.usefixtures("summary")

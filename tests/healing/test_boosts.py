@@ -12,6 +12,7 @@ from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from healing.step import step
+from knowledge.boosts import boost_after
 from knowledge.cluster import Boost, Scale, Scaler, SetFloor, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import RecoveryPlan, Refused
@@ -84,6 +85,21 @@ def test_when_a_boost_ends(
     boosted.pods = tuple(replace(pod, cpu_ratio=usage) for pod in boosted.pods)
     boosted.workload = replace(boosted.workload, boost=boost(since_s=since_s, left_s=left_s))
     assert isinstance(planned(boosted), RecoveryPlan) is is_ended
+
+
+def test_much_room_is_taken_back_in_steps_as_large_as_those_up(boosted: Any) -> None:
+    held = replace(boost(), after=8)
+    boosted.workload = replace(boosted.workload, replicas=8, ready_replicas=8, boost=held)
+    boosted.pods = tuple(
+        replace(boosted.pod, name=f"back-{i}", uid=f"p-{i}", cpu_ratio=0.1) for i in range(8)
+    )
+    plan = planned(boosted)
+    assert isinstance(plan, RecoveryPlan)
+    assert isinstance(plan.change, Scale)
+    assert (plan.change.replicas_before, plan.change.replicas) == (8, 4)
+    rest = boost_after(plan.change, held, action_id="act-2", at_unix_ns=NOW)
+    assert rest is not None
+    assert (rest.before, rest.after, rest.expires_unix_ns) == (2, 4, held.expires_unix_ns)
 
 
 def test_a_pod_that_tells_no_usage_keeps_the_boost(boosted: Any) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from homeostat.demo.processes import DemoError
 from homeostat.demo.story import Story
 from tests.cluster.story.house import House
-from tests.cluster.story.play import FAULTS, Play
+from tests.cluster.story.play import Play
 from tests.parts import cache
 from tests.parts.control_plane import ControlPlane
 from tests.parts.process import PartError
@@ -61,7 +61,7 @@ def _play(folder: Path, console: Console, options: argparse.Namespace) -> int:
             console.print(f"status {house.url}/status")
             story = Story(console, quiet=False)
             with story.running():
-                summary = Play(house, story).run(seed=options.seed, faults=FAULTS)
+                summary = Play(house, story).run(seed=options.seed)
             story.end(summary)
         finally:
             house.close()

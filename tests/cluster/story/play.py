@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -11,17 +12,29 @@ from homeostat.demo.drive import is_over, named_cause
 from homeostat.demo.story import Story
 from homeostat.demo.summary import FaultSummary, Summary, summarise_fault, wrong_targets
 from tests.cluster.story.house import RELEASE_AGE_S, House
-from tests.cluster.story.shop import OWN
+from tests.cluster.story.shop import LOOSELY_SCALED, OWN
 from tests.parts.control_plane import ControlPlane
 
-FAULTS: Final = ("overload", "dead_service", "crashing_release")
-OF_LONG_AGO: Final = frozenset({"dead_service"})
-"""What is only healed as meant where the pods' release is no new one any more."""
-EXPECTED: Final = {
-    "overload": "scale",
-    "dead_service": "restart",
-    "crashing_release": "roll_back_release",
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One fault, where it is played (None: wherever the twin likes), and what heals it.
+
+    `of_long_ago`: only healed so where the pods' release is no new one any more.
+    """
+
+    kind: str
+    action: str
+    service: str | None = None
+    of_long_ago: bool = False
+
+
+SCENES: Final = (
+    Scene(kind="overload", action="scale", service="recommendation"),
+    Scene(kind="overload", action="set_floor", service=LOOSELY_SCALED),
+    Scene(kind="dead_service", action="restart", of_long_ago=True),
+    Scene(kind="crashing_release", action="roll_back_release"),
+)
 STEP_S: Final = 0.5
 WARM_S_MAX: Final = 180.0
 FAULT_S_MAX: Final = 240.0
@@ -38,16 +51,16 @@ class Play:
         self._story = story
         self.status: dict[str, Any] = {}
 
-    def run(self, *, seed: int, faults: tuple[str, ...] = FAULTS) -> Summary:
+    def run(self, *, seed: int, scenes: tuple[Scene, ...] = SCENES) -> Summary:
         """Wait until the service knows what is normal, then play one fault after the other."""
         began = time.monotonic()
         self._story.begin(time.time_ns())
         self._story.tell(time.time_ns(), "learning what is normal")
         played: tuple[FaultSummary, ...] = ()
-        for kind in faults:
-            wait_s = RELEASE_AGE_S if kind in OF_LONG_AGO else 0.0
+        for scene in scenes:
+            wait_s = RELEASE_AGE_S if scene.of_long_ago else 0.0
             self._until(partial(self._is_calm, began + wait_s), WARM_S_MAX)
-            played = (*played, self._play(kind))
+            played = (*played, self._play(scene))
             if not played[-1].healed:
                 break  # what follows could not be told from it
         truth = {**self._truth(), "writes": writes_of(self._house.place.plane)}
@@ -58,8 +71,9 @@ class Play:
         is_open = any(issue["state"] != "resolved" for issue in self.status["issues"])
         return bool(self.status["warm"]) and not is_open and time.monotonic() > not_before
 
-    def _play(self, kind: str) -> FaultSummary:
-        fault = self._house.twin.ask(method="inject", fault=kind)["fault"]
+    def _play(self, scene: Scene) -> FaultSummary:
+        kind = scene.kind
+        fault = self._house.twin.ask(method="inject", fault=kind, service=scene.service)["fault"]
         begin = fault["injected_unix_ns"]
         if fault["version"]:  # somebody deploys it, and does not know
             self._house.place.release(fault["service"], fault["version"])

@@ -14,6 +14,8 @@ from twin.shop import SHOP
 
 OWN: Final = "homeostat"
 AUTOSCALED: Final = "currency"
+LOOSELY_SCALED: Final = "search"
+"""Under an autoscaler whose target is set so high that it never scales up by itself."""
 COLLECTIONS: Final = {
     "ServiceAccount": ("/api/v1", "serviceaccounts"),
     "ClusterRole": ("/apis/rbac.authorization.k8s.io/v1", "clusterroles"),
@@ -35,7 +37,8 @@ def open_shop(plane: ControlPlane) -> Place:
     for service in SHOP.services:
         place.settle(service.name)
     path = place.path("horizontalpodautoscalers", group="autoscaling/v2")
-    plane.admin.create(path, _autoscaler(AUTOSCALED))
+    plane.admin.create(path, _autoscaler(AUTOSCALED, target_percent=900))
+    plane.admin.create(path, _autoscaler(LOOSELY_SCALED, target_percent=3000))
     return place
 
 
@@ -51,9 +54,9 @@ def _deployment(service: Service) -> dict[str, Any]:
     return body
 
 
-def _autoscaler(name: str) -> dict[str, Any]:
-    """One that finds two replicas enough: its pods may use nine times what they asked for."""
-    target = {"type": "Utilization", "averageUtilization": 900}
+def _autoscaler(name: str, *, target_percent: int) -> dict[str, Any]:
+    """One that lets pods use so much of what they asked for, which is a tenth of their limit."""
+    target = {"type": "Utilization", "averageUtilization": target_percent}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
