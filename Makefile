@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
+.PHONY: demo test seeds lint cover bench-ingest bench-overload bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -40,6 +40,9 @@ test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, b
 demo-cluster: $(VENV)/dev.stamp ## the whole loop on a genuine control plane that it starts itself (needs Go once)
 	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
 	$(BIN)/python -m tests.cluster.story
+
+bench-overload: $(VENV)/bench.stamp ## three times too much for two minutes, and one greedy client
+	$(BIN)/python -m bench.overload
 
 DATA ?= ../data/rca
 bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
