@@ -104,6 +104,8 @@ SERVICES: Final = pa.schema(
         pa.field("self_ms_p99", pa.float64()),
         pa.field("own_error_count", pa.int64()),  # failures that no failed call explains
         pa.field("exemplars", pa.list_(pa.string())),  # trace ids (hex), worst first
+        pa.field("newest_count", pa.int64()),  # requests that ended in the newest pane
+        pa.field("newest_ms_mean", pa.float64()),  # their mean latency; 0 with none
     ]
 )
 EDGES: Final = pa.schema(
@@ -147,6 +149,14 @@ ENTRIES: Final = pa.schema(
         pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
         pa.field("earlier_ms", pa.list_(pa.float64())),  # of the window before it
         pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
+    ]
+)
+GAPS: Final = pa.schema(
+    [
+        # event time of rows that we lost: whatever the window says, some of it is missing
+        pa.field("start_unix_ns", pa.int64()),
+        pa.field("end_unix_ns", pa.int64()),
+        pa.field("reason", pa.string()),
     ]
 )
 

@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from knowledge.snapshot import StatusSnapshot, TraceRecord
 from status.diagnosis import Diagnose, diagnosis_router
 from status.metrics import CONTENT_TYPE, render
+from status.orders import Desk, orders_router
 from status.views import StatusView, TraceView, view
 
 
@@ -18,10 +19,12 @@ def create_app(
     *,
     find_trace: Callable[[str], Awaitable[TraceRecord]],
     version: str,
+    desk: Desk | None = None,
 ) -> FastAPI:
     """Return the app; `read` hands out the latest snapshot and must not block.
 
-    `find_trace` looks up what is still held of a trace, given as 32 hex digits.
+    `find_trace` looks up what is still held of a trace, given as 32 hex digits. Without a `desk`
+    nobody can give orders.
 
     All handlers run in the brain's own loop, between its steps: nothing changes while they read.
     """
@@ -32,6 +35,8 @@ def create_app(
     )
 
     app.include_router(diagnosis_router(diagnose))
+    if desk is not None:
+        app.include_router(orders_router(desk))
 
     @app.get("/status")
     async def status() -> StatusView:
