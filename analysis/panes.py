@@ -13,13 +13,18 @@ from typing import Final
 import polars as pl
 
 from analysis.descent import Descent, descend
+from analysis.senders import told_by
 from analysis.slices import TelemetrySlice
 from analysis.visits import VISIT_KINDS, Linked, link
 
 _INSTANCE: Final = ["namespace", "service", "version", "pod", "pod_uid"]
 _OPERATION: Final = ["namespace", "service", "name"]
 _IDS: Final = ["trace_id", "span_id"]
-_SERVED: Final = [*_INSTANCE, "name", "is_error", "kind", "start_unix_ns", "end_unix_ns", *_IDS]
+_SERVED: Final = [
+    *_INSTANCE,
+    *("name", "is_error", "kind", "start_unix_ns", "end_unix_ns", *_IDS),
+    *("principal", "is_verified"),
+]
 _LINKED: Final = [
     *_INSTANCE,
     *("trace_id", "duration_ms", "is_error", "is_entry", "self_ms", "is_own_error"),
@@ -36,7 +41,8 @@ class Pane:
     the same sums per namespace, service, version, pod and pod_uid. Requests that came more than
     once are left out, and are `duplicate_count`. linked: the requests of
     the traces that were linked, with what only linking tells, and their `weight`. calls: one row
-    per linked call that ended in the pane. descent: weighed sums over the entry requests.
+    per linked call that ended in the pane. descent: weighed sums over the entry requests. senders:
+    what authenticated senders say.
     """
 
     start_unix_ns: int
@@ -47,6 +53,7 @@ class Pane:
     linked: pl.DataFrame
     calls: pl.DataFrame
     descent: Descent
+    senders: pl.DataFrame
 
 
 def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_max: int) -> Pane:
@@ -59,6 +66,7 @@ def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_ma
     served = spans.filter(pl.col("kind").is_in(VISIT_KINDS))
     distinct = _distinct(served)
     found = _grouped(distinct)
+    calls = _calls(linked, in_pane, weight)
     return Pane(
         start_unix_ns=start_unix_ns,
         end_unix_ns=part.end_unix_ns,
@@ -66,8 +74,9 @@ def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_ma
         operations=_operations(found),
         instances=found.group_by(_INSTANCE).agg(pl.col(_COUNTS).sum()),
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
-        calls=_calls(linked, in_pane, weight),
+        calls=calls,
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
+        senders=told_by(distinct, calls),
     )
 
 
@@ -112,5 +121,7 @@ def _calls(linked: Linked, in_pane: pl.Expr, weight: float) -> pl.DataFrame:
         gap_ms="gap_ms",
         is_error="is_error",
         is_answered=pl.col("child_key").is_not_null(),
+        principal="principal",
+        is_verified="is_verified",
         weight=pl.lit(weight),
     )

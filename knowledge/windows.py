@@ -14,6 +14,7 @@ from knowledge.schemas import (
     GAPS,
     INSTANCES,
     OPERATIONS,
+    SENDERS,
     SERVICES,
     Signal,
     conform,
@@ -27,6 +28,7 @@ _SCHEMAS: Final = {
     "instances": INSTANCES,
     "entries": ENTRIES,
     "gaps": GAPS,
+    "senders": SENDERS,
 }
 
 
@@ -56,6 +58,7 @@ class WindowTables:
     instances: pl.DataFrame
     entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
     gaps: pl.DataFrame = field(default_factory=lambda: _empty(GAPS))
+    senders: pl.DataFrame = field(default_factory=lambda: _empty(SENDERS))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():
