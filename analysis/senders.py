@@ -11,6 +11,9 @@ from typing import Final
 import polars as pl
 
 SIDES: Final = ["namespace", "service", "role", "principal"]
+SIDES_MAX: Final = 10_000
+"""Rows of a window, the largest: who may speak for all could make up any number of names."""
+
 _SUMS: Final = ["span_count", "error_count", "duration_ms_sum"]
 _SCHEMA: Final = {
     **dict.fromkeys(SIDES, pl.String),
@@ -52,6 +55,7 @@ def told_by(served: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
 def combined(panes: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of knowledge.schemas.SENDERS of a window, from those of its panes."""
     sums = pl.concat(panes).group_by(SIDES).agg(pl.col(_SUMS).sum())
+    sums = sums.top_k(SIDES_MAX, by="span_count")
     return sums.with_columns(
         latency_ms_mean=pl.col("duration_ms_sum") / pl.col("span_count").clip(1)
     )

@@ -14,8 +14,10 @@ from knowledge.schemas import (
     GAPS,
     INSTANCES,
     OPERATIONS,
+    RECENT,
     SENDERS,
     SERVICES,
+    USAGE,
     Signal,
     conform,
 )
@@ -29,6 +31,8 @@ _SCHEMAS: Final = {
     "entries": ENTRIES,
     "gaps": GAPS,
     "senders": SENDERS,
+    "recent": RECENT,
+    "usage": USAGE,
 }
 
 
@@ -59,6 +63,8 @@ class WindowTables:
     entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
     gaps: pl.DataFrame = field(default_factory=lambda: _empty(GAPS))
     senders: pl.DataFrame = field(default_factory=lambda: _empty(SENDERS))
+    recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
+    usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():
