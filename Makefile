@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns bench-overload
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -53,6 +53,9 @@ demo-cluster: $(VENV)/dev.stamp ## the whole loop on a genuine control plane tha
 bench-reflector: $(VENV)/dev.stamp ## our copy of 5,000 pods on a genuine API server (needs Go once)
 	$(BIN)/python -m tests.parts.build kubernetes kwok
 	$(BIN)/python -m bench.reflector
+
+bench-overload: $(VENV)/bench.stamp ## three times too much for two minutes, and one greedy client
+	$(BIN)/python -m bench.overload
 
 DATA ?= ../data/rca
 bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored

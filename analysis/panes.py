@@ -15,13 +15,18 @@ import polars as pl
 from analysis.cardinality import Caps, folded
 from analysis.descent import Descent, descend
 from analysis.recent import recent_of
+from analysis.senders import told_by
 from analysis.slices import TelemetrySlice
 from analysis.visits import VISIT_KINDS, Linked, link
 
 _INSTANCE: Final = ["namespace", "service", "version", "pod", "pod_uid"]
 _OPERATION: Final = ["namespace", "service", "name"]
 _IDS: Final = ["trace_id", "span_id"]
-_SERVED: Final = [*_INSTANCE, "name", "is_error", "kind", "start_unix_ns", "end_unix_ns", *_IDS]
+_SERVED: Final = [
+    *_INSTANCE,
+    *("name", "is_error", "kind", "start_unix_ns", "end_unix_ns", *_IDS),
+    *("principal", "is_verified"),
+]
 _LINKED: Final = [
     *_INSTANCE,
     *("trace_id", "duration_ms", "is_error", "is_entry", "self_ms", "is_own_error"),
@@ -38,8 +43,8 @@ class Pane:
     the same sums per namespace, service, version, pod and pod_uid. Requests that came more than
     once are left out, and are `duplicate_count`. linked: the requests of
     the traces that were linked, with what only linking tells, and their `weight`. calls: one row
-    per linked call that ended in the pane. descent: weighed sums over the entry requests. recent:
-    who spoke in the pane, and how calls to whom ended.
+    per linked call that ended in the pane. descent: weighed sums over the entry requests. senders:
+    what authenticated senders say. recent: who spoke in the pane, and how calls to whom ended.
     """
 
     start_unix_ns: int
@@ -51,6 +56,7 @@ class Pane:
     linked: pl.DataFrame
     calls: pl.DataFrame
     descent: Descent
+    senders: pl.DataFrame
     recent: pl.DataFrame
 
 
@@ -69,6 +75,7 @@ def build_pane(
     served = spans.filter(pl.col("kind").is_in(VISIT_KINDS))
     distinct = _distinct(served)
     found, folded_count = folded(_grouped(distinct), caps)
+    calls = _calls(linked, in_pane, weight)
     return Pane(
         start_unix_ns=start_unix_ns,
         end_unix_ns=part.end_unix_ns,
@@ -77,8 +84,9 @@ def build_pane(
         operations=_operations(found),
         instances=found.group_by(_INSTANCE).agg(pl.col(_COUNTS).sum()),
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
-        calls=_calls(linked, in_pane, weight),
+        calls=calls,
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
+        senders=told_by(distinct, calls),
         recent=recent_of(sample, found, in_pane),
     )
 
@@ -124,5 +132,7 @@ def _calls(linked: Linked, in_pane: pl.Expr, weight: float) -> pl.DataFrame:
         gap_ms="gap_ms",
         is_error="is_error",
         is_answered=pl.col("child_key").is_not_null(),
+        principal="principal",
+        is_verified="is_verified",
         weight=pl.lit(weight),
     )

@@ -27,7 +27,8 @@ class Linked:
     is_own_error, namespace, service, version, pod, pod_uid, name.
     calls: owner_key, child_key (null: unanswered), end_unix_ns, duration_ms, tiled_ms (its part of
     the owner's time), gap_ms (null: unanswered), is_error, is_failed (no retry mended it),
-    namespace, service, callee_namespace, callee (empty: nobody knows).
+    namespace, service, callee_namespace, callee (empty: nobody knows), principal and is_verified
+    of the caller.
     """
 
     visits: pl.DataFrame
@@ -109,6 +110,8 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
             "service",
             "callee_namespace",
             "callee",
+            "principal",
+            "is_verified",
         )
     )
 

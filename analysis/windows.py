@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from analysis.panes import Pane
 from analysis.quantiles import quantiles
-from knowledge.schemas import BLAME, EDGES, INSTANCES, OPERATIONS, SERVICES
+from analysis.senders import SIDES, combined
+from knowledge.schemas import BLAME, EDGES, INSTANCES, OPERATIONS, SENDERS, SERVICES
 from knowledge.windows import WindowTables
 
 EXEMPLAR_COUNT: Final = 3
@@ -38,6 +39,7 @@ def combine(panes: tuple[Pane, ...], *, start_unix_ns: int, end_unix_ns: int) ->
         services=_services(operations, linked, panes[-1].operations, window_s),
         edges=_edges(calls),
         blame=_blame(panes),
+        senders=_typed(combined([pane.senders for pane in panes]), SENDERS, SIDES),
         instances=_instances(pl.concat([pane.instances for pane in panes]), linked),
     )
 

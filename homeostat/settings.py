@@ -8,19 +8,19 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from analysis.settings import AnalysisSettings
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.settings import HealingSettings
-from homeostat.exposure import refuse_exposure
+from homeostat.receiver_section import ReceiverSection
+from homeostat.section import Address, Section
 from receiver.settings import ReceiverSettings
 
 ENV_PREFIX: Final = "HOMEOSTAT_"
-PORT_MAX: Final = 65535
 POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where a pod finds the name of its own namespace."""
 SERVICE_LINK: Final = re.compile(
@@ -34,91 +34,7 @@ class SettingsError(Exception):
     """The settings cannot be used; the text has one line per mistake."""
 
 
-def _address(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > PORT_MAX:
-        raise ValueError("expected host:port with a port of 0 to 65535, such as 127.0.0.1:4317")
-    return text
-
-
-Address = Annotated[str, AfterValidator(_address)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GrpcSection(_Section):
-    """OTLP over gRPC."""
-
-    listen: Address = "127.0.0.1:4317"
-
-
-class HttpSection(_Section):
-    """OTLP over HTTP."""
-
-    listen: Address = "127.0.0.1:4318"
-    cors_origins: list[str] = []
-
-
-class WalSection(_Section):
-    """The receivers' own log, with `receiver.durability: wal`."""
-
-    folder: Path | None = None
-    bytes_max: int = Field(default=4 * 2**30, ge=2**20)
-    segment_bytes: int = Field(default=64 * 2**20, ge=2**16)
-
-
-class TlsSection(_Section):
-    """Certificates of both OTLP servers, PEM; read again when they are replaced."""
-
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    client_ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> "TlsSection":
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("expected both cert_file and key_file, or neither")
-        if self.client_ca_file is not None and self.cert_file is None:
-            raise ValueError("client_ca_file: expected cert_file and key_file beside it")
-        return self
-
-
-class ReceiverSection(_Section):
-    """The receiver processes."""
-
-    grpc: GrpcSection = GrpcSection()
-    http: HttpSection = HttpSection()
-    tls: TlsSection = TlsSection()
-    principals_file: Path | None = None
-    insecure_listen: bool = False
-    connections_max: int = Field(default=16_384, gt=0)
-    streams_max: int = Field(default=100, gt=0)
-    connection_age_max_s: float = Field(default=600.0, gt=0)
-    processes: int = Field(default=1, ge=1, le=64)
-    max_message_bytes: int = Field(default=64 * 2**20, gt=0)
-    items_per_request_max: int = Field(default=200_000, gt=0)
-    inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
-    memory_bytes_max: int = Field(default=0, ge=0)
-    batch_ms: float = Field(default=5.0, ge=0)
-    batch_bytes: int = Field(default=8 * 2**20, gt=0)
-    recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
-    durability: Literal["memory", "wal"] = "memory"
-    wal: WalSection = WalSection()
-
-    @model_validator(mode="after")
-    def _not_exposed(self) -> "ReceiverSection":
-        refuse_exposure(
-            {"grpc.listen": self.grpc.listen, "http.listen": self.http.listen},
-            is_insecure_allowed=self.insecure_listen,
-            has_tls=self.tls.cert_file is not None,
-            has_authentication=bool(self.principals_file or self.tls.client_ca_file),
-        )
-        return self
-
-
-class ClusterSection(_Section):
+class ClusterSection(Section):
     """Which cluster is healed: none, one behind a local socket (the twin's), or Kubernetes."""
 
     kind: Literal["none", "socket", "kubernetes"] = "none"
@@ -178,28 +94,28 @@ class ClusterSection(_Section):
         )
 
 
-class ClockSection(_Section):
+class ClockSection(Section):
     """Whose time it is: the wall's, or that of a driver (demo, replay, benchmarks)."""
 
     kind: Literal["wall", "driven"] = "wall"
     start_unix_ns: int = Field(default=0, ge=0)
 
 
-class StatusSection(_Section):
+class StatusSection(Section):
     """The status surface."""
 
     listen: Address = "127.0.0.1:8080"
     token_file: Path | None = None
 
 
-class KnowledgeSection(_Section):
+class KnowledgeSection(Section):
     """The memory."""
 
     journal: Path = Path("homeostat-journal.db")
     journal_retention_s: float = Field(default=7 * 86_400.0, gt=0)
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings. `state_dir` holds the local sockets between our own processes."""
 
     state_dir: Path = Path("homeostat-state")

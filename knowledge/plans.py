@@ -14,9 +14,12 @@ Mode = Literal["observe", "suggest", "approve", "auto"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One piece of evidence for a plan. `api` and `probe` facts no telemetry sender can forge."""
+    """One piece of evidence for a plan. `api` and `probe` facts no telemetry sender can forge.
 
-    source: Literal["telemetry", "api", "probe"]
+    A `senders` fact takes two that were authenticated apart and lie alike.
+    """
+
+    source: Literal["telemetry", "api", "probe", "senders"]
     text: str
 
 

@@ -154,6 +154,18 @@ ENTRIES: Final = pa.schema(
         pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
     ]
 )
+SENDERS: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("role", pa.string()),  # server: of the service itself; caller: of who calls it
+        pa.field("principal", pa.string()),  # who said so, and may speak for that side
+        pa.field("span_count", pa.int64()),
+        pa.field("error_count", pa.int64()),
+        pa.field("latency_ms_mean", pa.float64()),
+    ]
+)
+"""What authenticated senders say of a service, each for its own side."""
+
 GAPS: Final = pa.schema(
     [
         # event time of rows that we lost: whatever the window says, some of it is missing

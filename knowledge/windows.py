@@ -15,6 +15,7 @@ from knowledge.schemas import (
     INSTANCES,
     OPERATIONS,
     RECENT,
+    SENDERS,
     SERVICES,
     USAGE,
     Signal,
@@ -29,6 +30,7 @@ _SCHEMAS: Final = {
     "instances": INSTANCES,
     "entries": ENTRIES,
     "gaps": GAPS,
+    "senders": SENDERS,
     "recent": RECENT,
     "usage": USAGE,
 }
@@ -60,6 +62,7 @@ class WindowTables:
     instances: pl.DataFrame
     entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
     gaps: pl.DataFrame = field(default_factory=lambda: _empty(GAPS))
+    senders: pl.DataFrame = field(default_factory=lambda: _empty(SENDERS))
     recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
     usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
 

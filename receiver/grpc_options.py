@@ -13,14 +13,11 @@ from receiver.watched import Watched
 
 _CHEAP: Final = (
     ("grpc.so_reuseport", 1),  # several receivers may share one port
+    # frames of a whole message; wider reads beside it cost less no more, and 30 KiB a connection
     ("grpc.http2.max_frame_size", 2**24 - 1),
-    ("grpc.experimental.tcp_read_chunk_size", 2**20),
-    ("grpc.experimental.tcp_min_read_chunk_size", 256 * 2**10),
-    ("grpc.experimental.tcp_max_read_chunk_size", 16 * 2**20),
 )
 _BOUNDS: Final = (
-    # What comes of a body that nobody reads yet. Larger ones cost less only where it takes long to
-    # ask for more, and the wide reads above outweigh that.
+    # What comes of a body that nobody reads yet.
     ("grpc.http2.lookahead_bytes", 64 * 2**10),
     # Compressed messages come as they are: we inflate them, and bound what that takes.
     ("grpc.per_message_decompression", 0),

@@ -3,8 +3,10 @@
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
+from healing.guards.corroboration import corroboration
 from knowledge.identity import ServiceKey
 from knowledge.issues import EXPLAINS_MIN, Issue
+from knowledge.plans import Fact
 
 CONFIDENCE_MIN: Final = 0.4
 
@@ -51,12 +53,22 @@ def hard_evidence(asked: Asked) -> str | None:
 
     A roll-back needs two of those: the change itself, and something that speaks against it.
     """
-    facts = asked.plan.facts
+    facts = (*asked.plan.facts, *_corroborated(asked))
     hard = [fact for fact in facts if fact.source != "telemetry"]
     needed = 2 if asked.change.kind == "roll_back_release" else 1
     if len(hard) >= needed and len(facts) > len(hard):
         return None
     return f"{len(hard)} of {needed} facts needed come from the cluster or from a probe"
+
+
+def _corroborated(asked: Asked) -> tuple[Fact, ...]:
+    """Return that senders authenticated apart agree on the cause, where that is seen to be ill."""
+    cause = asked.plan.cause
+    seen = [s for s in asked.situation.symptoms if s.service == cause]
+    if not any(symptom.health == "unhealthy" for symptom in seen):
+        return ()
+    fact = corroboration(asked.situation.tables, cause)
+    return () if fact is None else (fact,)
 
 
 def no_storm(asked: Asked) -> str | None:

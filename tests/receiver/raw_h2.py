@@ -73,6 +73,11 @@ class RawH2:
             self.socket.sendall(frame(DATA, END_STREAM if is_last else 0, stream, piece))
         return stream
 
+    def next_settings(self) -> None:
+        """Wait for the peer's first settings: the connection is then served."""
+        while self._read()[0] != SETTINGS:
+            pass
+
     def next_frame(self) -> tuple[int, int, int, bytes]:
         """Return (kind, flags, stream, payload); settings and pings are answered unseen."""
         while True:

@@ -141,6 +141,17 @@ def test_what_is_no_gzip_is_an_invalid_argument(start: Start) -> None:
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+def test_idle_connections_cost_little(start: Start) -> None:
+    house = start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(RawH2(house.receiver.address)).next_settings()
+        before_mib = resident_mib()
+        for _ in range(300):
+            stack.enter_context(RawH2(house.receiver.address)).next_settings()
+        assert resident_mib() - before_mib < 300 * 64 / 1024
+
+
 def test_connections_end_when_they_are_old_or_too_many(start: Start) -> None:
     house = start(connection_age_max_s=0.5, grpc_connections_max=2)
     with (
