@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
+.PHONY: demo test seeds lint cover bench-ingest bench-ack bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -29,6 +29,9 @@ cover: $(VENV)/dev.stamp
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
+
+bench-ack: $(VENV)/bench.stamp ## how long senders wait at half load, without and with the log
+	$(BIN)/python -m bench.ack
 
 crashes: $(VENV)/dev.stamp ## 10,000 stories of deaths around a write, on the twin's cluster
 	$(BIN)/python -m pytest tests/healing/test_crashes.py --crashes 10000
