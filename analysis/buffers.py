@@ -16,7 +16,7 @@ from knowledge.schemas import EVENT_TIME, ROWS, SIGNALS, Signal, conform
 from knowledge.windows import Freshness, Gap
 
 FUTURE_S_MAX: Final = 60.0
-"""A row that claims to be further ahead than clocks differ is held, but never makes data fresh."""
+"""A row that claims to be further ahead than clocks differ is held no longer than such a one."""
 
 GAPS_MAX: Final = 256
 """Gaps that are remembered, the newest: far more than a window can touch."""
@@ -26,7 +26,7 @@ GAPS_MAX: Final = 256
 class _Held:
     batch: Batch
     fresh_unix_ns: int
-    """Its newest time, as far as that can be believed: how long it is held, how fresh data are."""
+    """Its newest time, as far as that can be believed: how long it is held."""
 
     size_bytes: int
 
@@ -163,5 +163,7 @@ class Buffers:
             lane.counts.late_rows += pc.sum(pc.less(times, watermark_unix_ns)).as_py()
         if held.batch.newest_unix_ns > horizon:
             lane.counts.future_rows += pc.sum(pc.greater(times, horizon)).as_py()
-        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, held.fresh_unix_ns)
+        # nothing is fresher than when it came: a clock that runs ahead keeps no silence hidden
+        known_unix_ns = min(held.fresh_unix_ns, now_unix_ns)
+        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, known_unix_ns)
         lane.counts.rows += held.batch.rows.num_rows

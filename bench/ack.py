@@ -60,7 +60,9 @@ def _bodies() -> tuple[bytes, ...]:
 
 def _open_loop(address: str, per_s: float, seconds: float) -> tuple[list[float], int]:
     """Send one request each 1/per_s; return the latencies in ms, and how many were refused."""
-    bodies, latencies, refused = _bodies(), [], []
+    bodies = _bodies()
+    latencies: list[float] = []
+    refused: list[int] = []
     lock = threading.Lock()
     began_s = time.monotonic()
 

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeostat import parent
+from homeostat import order_commands, parent
 from homeostat.version import VERSION
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    order_commands.add(commands)
     _add_cluster(commands)
     _add_demo(commands)
     return parser
@@ -78,6 +79,7 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, text in (
         ("rbac", "print the least rights in Kubernetes that the settings need"),
+        ("admission", "print the policy by which the API server keeps us within our bounds"),
         ("doctor", "per workload of the cluster: what could be done, what not, and why"),
         ("unwind", "take back all that is in force in the cluster"),
     ):
@@ -153,6 +155,8 @@ def _cluster(options: argparse.Namespace) -> int:
         return EXIT_SETTINGS
     if options.command == "rbac":
         return cluster_commands.print_rbac(settings)
+    if options.command == "admission":
+        return cluster_commands.print_admission(settings)
     if settings.cluster.kind != "kubernetes":
         found = settings.cluster.kind
         print(f"cluster.kind: got {found!r}: expected kubernetes", file=sys.stderr)

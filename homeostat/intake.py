@@ -61,6 +61,7 @@ class Intake:
         self._kept: dict[str, Sequences] = {}
         self.questions = Questions()
         self.counters: dict[str, dict[str, int]] = {}
+        self.services: dict[str, list[dict[str, Any]]] = {}
 
     def take(self, head: FrameHead, body: pa.Buffer) -> FrameAnswer:
         """Keep one frame's rows, all or none. The buffer is ours from now on."""
@@ -81,6 +82,7 @@ class Intake:
             oldest = next(iter(self._kept))
             del self._kept[oldest]
             self.counters.pop(oldest, None)
+            self.services.pop(oldest, None)
         if head.sequence in kept:
             return answer("kept")
         try:
@@ -121,7 +123,9 @@ class Intake:
         """Take note of what a receiver says beside its frames."""
         epoch = str(header["epoch"])
         if "counters" in header:
-            self._heard(epoch, dict(header["counters"]))
+            counters = dict(header["counters"])
+            self.services[epoch] = counters.pop("services", [])
+            self._heard(epoch, counters)
         if "told" in header:
             self.questions.answer(header)
         for lost in header.get("lost", ()):

@@ -4,14 +4,18 @@ from analysis.buffers import Buffers
 from healing.execute import Execution
 from healing.ledger import Entry
 from healing.state import HealingState
+from homeostat.core import CoreState
 from knowledge.plans import Mode, Refused
 from knowledge.schemas import SIGNALS
 from knowledge.snapshot import ActionRecord, IngestCounts, Treatment
 
 
-def actions_of(healing: HealingState) -> tuple[ActionRecord, ...]:
-    """All writes that were tried, oldest first."""
-    return tuple(_action(entry) for entry in healing.ledger.entries)
+def actions_of(state: CoreState) -> tuple[ActionRecord, ...]:
+    """All writes that were tried, recoveries' and autoscalers', oldest first."""
+    entries = (*state.healing.ledger.entries, *state.regulation.ledger.entries)
+    return tuple(
+        _action(entry) for entry in sorted(entries, key=lambda e: e.intent.created_unix_ns)
+    )
 
 
 def treatments_of(
@@ -52,7 +56,12 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
 
 
 def notes_of(
-    mode: Mode, *, has_cluster: bool, cluster_note: str | None, gap: str | None = None
+    mode: Mode,
+    *,
+    has_cluster: bool,
+    cluster_note: str | None,
+    replica_notes: tuple[str, ...] = (),
+    gap: str | None = None,
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
@@ -62,6 +71,7 @@ def notes_of(
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    notes += replica_notes
     if gap is not None:
         notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)

@@ -20,6 +20,8 @@ from receiver.settings import ReceiverSettings
 
 ENV_PREFIX: Final = "HOMEOSTAT_"
 PORT_MAX: Final = 65535
+POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where a pod finds the name of its own namespace."""
 SERVICE_LINK: Final = re.compile(
     r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
 )
@@ -125,6 +127,31 @@ class ClusterSection(_Section):
     own_namespace: str | None = None
     replicas_max: int = Field(default=10, ge=2)
     usage_s: float = Field(default=15.0, gt=0)
+    lease: bool | None = None
+    lease_s: float = Field(default=13.0, ge=12.5, le=15.0)
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a lease decides which of several replicas may write."""
+        is_inside = self.kind == "kubernetes" and self.kubeconfig is None
+        return is_inside if self.lease is None else self.lease
+
+    @property
+    def home(self) -> str | None:
+        """The namespace that Homeostat itself runs in; None outside of a cluster."""
+        if self.own_namespace or self.kubeconfig or not POD_NAMESPACE.is_file():
+            return self.own_namespace
+        return POD_NAMESPACE.read_text().strip() or None
+
+    @model_validator(mode="after")
+    def _lease_placed(self) -> "ClusterSection":
+        if self.lease and self.kind != "kubernetes":
+            raise ValueError(f"lease is true, kind is {self.kind}: expected kubernetes")
+        if self.lease and self.kubeconfig and not self.own_namespace:
+            raise ValueError(
+                "lease is true: expected own_namespace beside it, for lease and ledger"
+            )
+        return self
 
     @model_validator(mode="after")
     def _socket_named(self) -> "ClusterSection":
@@ -137,7 +164,8 @@ class ClusterSection(_Section):
         return KubernetesSettings(
             kubeconfig=self.kubeconfig,
             context=self.context,
-            own_namespace=self.own_namespace,
+            own_namespace=self.home,
+            lease_s=self.lease_s,
             replicas_max=self.replicas_max,
             usage_s=self.usage_s,
         )
@@ -154,6 +182,7 @@ class StatusSection(_Section):
     """The status surface."""
 
     listen: Address = "127.0.0.1:8080"
+    token_file: Path | None = None
 
 
 class KnowledgeSection(_Section):
@@ -179,6 +208,16 @@ class Settings(_Section):
     def frames_socket(self) -> Path:
         """Where the brain takes frames."""
         return self.state_dir / "frames.sock"
+
+    @property
+    def stop_file(self) -> Path:
+        """While this is there nothing is written to the cluster."""
+        return Path(self.healing.stop_file or self.state_dir / "stop")
+
+    @property
+    def token_file(self) -> Path:
+        """Holds the token that orders need."""
+        return self.status.token_file or self.state_dir / "token"
 
     @property
     def clock_socket(self) -> Path:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
+from status.people import EscalationView, PauseView, escalated_of, pauses_of
+from status.top_services import TopServiceView, top_services
 
 
 class SignalView(BaseModel):
@@ -56,6 +58,11 @@ class PlanView(BaseModel):
     rollback: str
     facts: list[str]
     guards: list[str]
+    strategy: str = Field(description="the rung of the ladder that the plan comes from")
+    settling_s: float = Field(description="how long its effect takes to show, at the least")
+    cost: str = Field(description="what it takes while it works")
+    diff: list[str] = Field(description="what it changes, a line each")
+    digest: str = Field(description="names exactly this change of exactly this state: to approve")
 
 
 class VerdictView(BaseModel):
@@ -101,6 +108,18 @@ class ActionView(BaseModel):
     verdict: str | None
 
 
+class AutoscalerView(BaseModel):
+    """What an autoscaler found at its last look."""
+
+    workload: str
+    policy: str
+    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
+    wanted: int | None = Field(description="by the controller alone; null: it holds")
+    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
+    reason: str
+    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
+
+
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -129,15 +148,22 @@ class StatusView(BaseModel):
     version: str
     now_unix_ns: int
     mode: str
+    role: str = Field(description="alone; or leader or standby, where there are several replicas")
+    epoch: int = Field(description="of the lease: grows by one with each new leader")
     notes: list[str]
     halted: str | None = Field(description="why no more actions are taken; null while all is well")
     warm: bool = Field(description="whether it is known what is normal; nothing is done before")
     freshness: dict[str, SignalView]
     ingest: list[IngestView]
     receivers: dict[str, dict[str, int]]
+    top_services: list[TopServiceView] = Field(description="whose items most came in, of all time")
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
+    stopped: str | None = Field(description="why nothing at all is written; null: it may be")
+    pauses: list[PauseView]
+    escalated: list[EscalationView]
+    autoscalers: list[AutoscalerView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -148,6 +174,8 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         version=snapshot.version,
         now_unix_ns=snapshot.now_unix_ns,
         mode=snapshot.mode,
+        role=snapshot.role,
+        epoch=snapshot.epoch,
         notes=list(snapshot.notes),
         halted=snapshot.halted,
         warm=snapshot.is_warm,
@@ -156,12 +184,19 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         },
         ingest=[IngestView.model_validate(item, from_attributes=True) for item in snapshot.ingest],
         receivers=snapshot.receivers,
+        top_services=top_services(snapshot.senders.values()),
         services=[
             _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
         ],
         issues=[_issue(issue, treatments.get(issue.id)) for issue in snapshot.issues],
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
+        ],
+        stopped=snapshot.stopped,
+        pauses=pauses_of(snapshot),
+        escalated=escalated_of(snapshot),
+        autoscalers=[
+            AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
     )
 
@@ -219,6 +254,11 @@ def _plan(treatment: Treatment) -> PlanView | None:
         rollback=describe(plan.undo) if plan.undo else "none: it completes by itself",
         facts=[f"{fact.source}: {fact.text}" for fact in plan.facts],
         guards=[guard.guard for guard in treatment.guards],
+        strategy=plan.strategy,
+        settling_s=plan.settling_s,
+        cost=plan.cost,
+        diff=list(plan.diff),
+        digest=plan.digest,
     )
 
 
