@@ -42,8 +42,9 @@ campaigns: $(VENV)/dev.stamp ## 2,000 stories of lost and forged telemetry, stor
 crashes: $(VENV)/dev.stamp ## 10,000 stories of deaths around a write, on the twin's cluster
 	$(BIN)/python -m pytest tests/healing/test_crashes.py --crashes 10000
 
+KILLS ?= 200
 kills: $(VENV)/dev.stamp ## 200 times kill -9 under load: nothing acknowledged is lost, nothing counts twice
-	$(BIN)/python -m pytest tests/whole/test_kills.py --kills 200 -s
+	$(BIN)/python -m pytest tests/whole/test_kills.py --kills $(KILLS) -s
 
 test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, built once (needs Go)
 	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
