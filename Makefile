@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns bench-overload
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns bench-overload bench-ack
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -33,14 +33,18 @@ cover: $(VENV)/dev.stamp
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
 
+bench-ack: $(VENV)/bench.stamp ## how long senders wait at half load, without and with the log
+	$(BIN)/python -m bench.ack
+
 campaigns: $(VENV)/dev.stamp ## 2,000 stories of lost and forged telemetry, storms and real faults, scored
 	POLARS_MAX_THREADS=1 $(BIN)/python -m bench.campaigns
 
 crashes: $(VENV)/dev.stamp ## 10,000 stories of deaths around a write, on the twin's cluster
 	$(BIN)/python -m pytest tests/healing/test_crashes.py --crashes 10000
 
+KILLS ?= 200
 kills: $(VENV)/dev.stamp ## 200 times kill -9 under load: nothing acknowledged is lost, nothing counts twice
-	$(BIN)/python -m pytest tests/whole/test_kills.py --kills 200 -s
+	$(BIN)/python -m pytest tests/whole/test_kills.py --kills $(KILLS) -s
 
 test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, built once (needs Go)
 	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
