@@ -5,17 +5,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
 
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector
+	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories
 
 seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
 	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
+
+stories: $(VENV)/dev.stamp ## autoscalers on the twin, half an hour of its time each
+	$(BIN)/python -m pytest tests/stories
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -24,7 +27,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 cover: $(VENV)/dev.stamp
-	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector
+	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories
 	$(BIN)/coverage report
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
@@ -86,6 +89,8 @@ bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over rep
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py
+	$(BIN)/python proto/conventions.py
+	$(BIN)/ruff format --quiet receiver/renamed.py
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 lock: ## refresh requirements/*.lock (needs uv)

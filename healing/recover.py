@@ -6,10 +6,12 @@ fresh, which changes nothing if it did.
 """
 
 from dataclasses import replace
+from typing import Literal
 
 from healing.execute import Execution
 from healing.ledger import Entry, Ledger
 from healing.orders import obeyed
+from healing.regulate import RegulationState
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.journal import Memory
@@ -18,14 +20,7 @@ from knowledge.plans import ApprovedPlan, Verdict
 
 def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingState:
     """Return the state that `memory` leaves to a service that starts as `epoch` now."""
-    ledger = Ledger()
-    for intent in memory.intents:
-        ledger = ledger.with_intent(intent)
-    for outcome in memory.outcomes:
-        ledger = ledger.with_outcome(outcome)
-    for verdict in memory.verdicts:
-        ledger = ledger.with_verdict(verdict)
-    ledger = Ledger(entries=tuple(map(_unsure, ledger.entries)))
+    ledger = _ledger(memory, "recovery")
     verdicts = {verdict.plan_id: verdict for verdict in memory.verdicts}
     executions = tuple(
         _execution(
@@ -45,6 +40,23 @@ def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingS
     # an approval is for the moment that it was given in, a pause holds until it is over
     orders = tuple(order for order in memory.orders if order.kind != "approve")
     return obeyed(state, orders, approval_expiry_s=0.0, now_unix_ns=started_unix_ns)
+
+
+def recover_regulation(memory: Memory, *, epoch: int) -> RegulationState:
+    """Return what regulation remembers: its budgets. Its controllers begin anew, without a jump."""
+    return RegulationState(epoch=epoch, ledger=_ledger(memory, "regulation"))
+
+
+def _ledger(memory: Memory, profile: Literal["recovery", "regulation"]) -> Ledger:
+    ledger = Ledger()
+    for intent in memory.intents:
+        if intent.profile == profile:
+            ledger = ledger.with_intent(intent)
+    for outcome in memory.outcomes:
+        ledger = ledger.with_outcome(outcome)
+    for verdict in memory.verdicts:
+        ledger = ledger.with_verdict(verdict)
+    return Ledger(entries=tuple(map(_unsure, ledger.entries)))
 
 
 def _unsure(entry: Entry) -> Entry:

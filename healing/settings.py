@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from healing.autoscalers import AutoscalerSettings, RegulationSettings, require_names
 from healing.maintenance import MaintenanceWindow
 from knowledge.bounds import require_positive
 from knowledge.plans import Mode
@@ -158,7 +159,14 @@ class HealingSettings:
     release_age_s_max: float = 900.0
     """A release older than this is not suspected."""
 
+    autoscalers: Mapping[str, AutoscalerSettings] = field(default_factory=dict)
+    """The workloads that are kept in balance, by namespace/deployment; none unless named."""
+
+    regulation: RegulationSettings = field(default_factory=RegulationSettings)
+    """The envelope that holds for all of them."""
+
     def __post_init__(self) -> None:
+        require_names(self.autoscalers)
         require_positive(
             self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s", "quarantine_s"})
         )

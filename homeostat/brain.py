@@ -18,7 +18,7 @@ from healing.cluster.socket import SocketCluster
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
-from homeostat.core import CoreSettings, recovered
+from homeostat.core import CoreSettings, beginning
 from homeostat.emergency_stop import EmergencyStop
 from homeostat.intake import Intake
 from homeostat.settings import Settings
@@ -66,7 +66,7 @@ class Brain:
             journal=journal,
             journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
-            state=recovered(journal.memory(epoch), epoch=epoch, started_unix_ns=now),
+            state=beginning(journal.memory(epoch), epoch=epoch, started_unix_ns=now),
             settings=core,
             now_unix_ns=now,
             succession=self.replicated.succession if self.replicated else None,
@@ -118,11 +118,13 @@ class Brain:
             freshness=self._buffers.freshness(now),
             ingest=publish.ingest_of(self._buffers, duplicate_count=control.duplicate_count()),
             receivers=dict(self.intake.counters),
+            senders=dict(self.intake.services),
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
             issues=control.state.analysis.issues,
             treatments=publish.treatments_of(control.state.healing, control.refused),
-            actions=publish.actions_of(control.state.healing),
+            actions=publish.actions_of(control.state),
+            regulated=control.outputs.regulated if control.outputs else (),
             stopped=EmergencyStop(self._settings.stop_file).reason(),
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,

@@ -22,9 +22,9 @@ from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
 from healing.orders import obeyed
 from healing.recheck import recheck
-from healing.recover import recover
+from healing.regulate import recheck as recheck_regulation
 from healing.state import HealingState
-from homeostat.core import CoreSettings, CoreState, tick
+from homeostat.core import CoreSettings, CoreState, beginning, tick
 from homeostat.replica import Replica
 from knowledge.cluster import (
     Cluster,
@@ -290,8 +290,11 @@ class Control:
         """Whether this replica heals; what it takes over takes the place of what it knew."""
         lead = await self.replica.lead(now)
         if lead.taken is not None:
-            healing = recover(lead.taken.memory, epoch=lead.taken.fence, started_unix_ns=now)
-            self.state, self._outcomes = replace(self.state, healing=healing), ()
+            taken = lead.taken
+            self.state, self._outcomes = (
+                beginning(taken.memory, epoch=taken.fence, started_unix_ns=now, before=self.state),
+                (),
+            )
         return lead.is_leader
 
     async def _write(
@@ -333,7 +336,10 @@ class Control:
         situation = replace(
             self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
         )
-        return recheck(self.healing(now), intent, situation, self._settings.healing)
+        healing, settings = self.healing(now), self._settings.healing
+        if intent.profile == "regulation":
+            return recheck_regulation(self.state.regulation, healing, intent, situation, settings)
+        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

@@ -1,11 +1,13 @@
 """The pure core: one tick of analysis and healing. `homeostat replay` runs this very function."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
 from analysis.step import step as analyse
-from healing.recover import recover
+from healing.recover import recover, recover_regulation
+from healing.regulate import RegulationState
+from healing.regulate import step as regulate
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
@@ -28,18 +30,25 @@ class CoreState:
 
     analysis: AnalysisState = field(default_factory=AnalysisState)
     healing: HealingState = field(default_factory=HealingState)
+    regulation: RegulationState = field(default_factory=RegulationState)
     situation: Situation | None = None
 
 
-def recovered(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> CoreState:
-    """Return the state that a service begins with that knows of its earlier epochs.
+def beginning(
+    memory: Memory, *, epoch: int, started_unix_ns: int, before: CoreState | None = None
+) -> CoreState:
+    """Return the state that a service heals with as `epoch`, by what is remembered.
 
-    Issues that were open go on under their ids: a restart of ours is no recovery of theirs. Those
-    that had not fired yet are seen anew.
+    One that took over goes on with its own analysis, that of `before`. Else issues that were firing
+    go on under their ids: a restart of ours is no recovery of theirs. Those that had not fired yet
+    are seen anew.
     """
     issues = tuple(issue for issue in memory.issues if issue.state == "firing")
-    healing = recover(memory, epoch=epoch, started_unix_ns=started_unix_ns)
-    return CoreState(analysis=AnalysisState(issues=issues), healing=healing)
+    return replace(
+        before or CoreState(analysis=AnalysisState(issues=issues)),
+        healing=recover(memory, epoch=epoch, started_unix_ns=started_unix_ns),
+        regulation=recover_regulation(memory, epoch=epoch),
+    )
 
 
 def tick(
@@ -65,6 +74,7 @@ def tick(
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
         stopped=inputs.stopped,
+        workloads=analysis.workloads,
     )
     if not inputs.is_leader:
         watched = TickOutputs(
@@ -75,7 +85,7 @@ def tick(
             intents=(),
             verdicts=(),
         )
-        return CoreState(analysis=analysis, healing=state.healing, situation=situation), watched
+        return replace(state, analysis=analysis, situation=situation), watched
     healing, done = heal(
         state.healing,
         situation,
@@ -84,12 +94,24 @@ def tick(
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
     )
+    # after recovery, which comes first: what it has in hand or added, regulation respects
+    regulation, kept = regulate(
+        state.regulation,
+        healing,
+        situation,
+        inputs.outcomes,
+        settings=settings.healing,
+        pane_s=settings.analysis.pane_s,
+    )
     outputs = TickOutputs(
         symptoms=seen.symptoms,
         issues=seen.issues,
         approved=done.approved,
         refused=done.refused,
-        intents=done.intents,
+        intents=(*done.intents, *kept.intents),
         verdicts=done.verdicts,
+        regulated=kept.regulated,
     )
-    return CoreState(analysis=analysis, healing=healing, situation=situation), outputs
+    return CoreState(
+        analysis=analysis, healing=healing, regulation=regulation, situation=situation
+    ), outputs

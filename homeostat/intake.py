@@ -9,7 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -37,6 +37,7 @@ class Intake:
         self._kept: dict[str, deque[int]] = {}
         self.questions = Questions()
         self.counters: dict[str, dict[str, int]] = {}
+        self.services: dict[str, list[dict[str, Any]]] = {}
 
     def take(self, head: FrameHead, body: pa.Buffer) -> FrameAnswer:
         """Keep one frame's rows, all or none. The buffer is ours from now on."""
@@ -45,6 +46,7 @@ class Intake:
             oldest = next(iter(self._kept))
             del self._kept[oldest]
             self.counters.pop(oldest, None)
+            self.services.pop(oldest, None)
         if head.sequence in kept:
             return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
         try:
@@ -91,7 +93,9 @@ class Intake:
                     text = await _exactly(connection, header_bytes)
                     header = parse_header(text.to_pybytes())
                     if "counters" in header:
-                        self.counters[str(header["epoch"])] = dict(header["counters"])
+                        counters = dict(header["counters"])
+                        self.services[str(header["epoch"])] = counters.pop("services", [])
+                        self.counters[str(header["epoch"])] = counters
                     if "told" in header:
                         self.questions.answer(header)
                     if header.get("heartbeat") or "told" in header:

@@ -4,14 +4,18 @@ from analysis.buffers import Buffers
 from healing.execute import Execution
 from healing.ledger import Entry
 from healing.state import HealingState
+from homeostat.core import CoreState
 from knowledge.plans import Mode, Refused
 from knowledge.schemas import SIGNALS
 from knowledge.snapshot import ActionRecord, IngestCounts, Treatment
 
 
-def actions_of(healing: HealingState) -> tuple[ActionRecord, ...]:
-    """All writes that were tried, oldest first."""
-    return tuple(_action(entry) for entry in healing.ledger.entries)
+def actions_of(state: CoreState) -> tuple[ActionRecord, ...]:
+    """All writes that were tried, recoveries' and autoscalers', oldest first."""
+    entries = (*state.healing.ledger.entries, *state.regulation.ledger.entries)
+    return tuple(
+        _action(entry) for entry in sorted(entries, key=lambda e: e.intent.created_unix_ns)
+    )
 
 
 def treatments_of(

@@ -1,10 +1,9 @@
 """`homeostat replay`: a journal's inputs through the core again, its outputs compared."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from healing.recover import recover
-from homeostat.core import CoreSettings, CoreState, recovered, tick
+from homeostat.core import CoreSettings, CoreState, beginning, tick
 from knowledge.codec import from_json
 from knowledge.journal import Journal, Tick
 from knowledge.ticks import TickOutputs
@@ -77,12 +76,11 @@ def _replay(journal: Journal) -> Replayed:
 
 def _begun(journal: Journal, epoch: int, before: CoreState) -> CoreState:
     """What an epoch began with; one that took over went on with its own analysis."""
-    taken = journal.takeover_of(epoch)
     started = journal.started_unix_ns(epoch)
+    taken = journal.takeover_of(epoch)
     if taken is None:
-        return recovered(journal.memory(epoch), epoch=epoch, started_unix_ns=started)
-    healing = recover(taken.memory, epoch=taken.fence, started_unix_ns=started)
-    return replace(before, healing=healing)
+        return beginning(journal.memory(epoch), epoch=epoch, started_unix_ns=started)
+    return beginning(taken.memory, epoch=taken.fence, started_unix_ns=started, before=before)
 
 
 def _difference(recorded: Tick, outputs: TickOutputs) -> Difference:

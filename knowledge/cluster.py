@@ -213,6 +213,7 @@ class WriteIntent:
 
     `id` travels with the write: the cluster remembers it, and a second attempt changes nothing.
     `undo` restores exactly the touched field; None where the action completes by itself.
+    `profile`: whether an issue is to be cured, or a workload kept in balance; budgets are apart.
     """
 
     id: str
@@ -224,6 +225,7 @@ class WriteIntent:
     undo: Change | None
     is_undo: bool
     created_unix_ns: int
+    profile: Literal["recovery", "regulation"] = "recovery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

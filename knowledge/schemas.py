@@ -22,6 +22,8 @@ _RESOURCE: Final = [
     pa.field("version", LABEL),  # service.version
     pa.field("pod", LABEL),  # k8s.pod.name
     pa.field("pod_uid", LABEL),  # k8s.pod.uid
+    pa.field("principal", LABEL),  # who sent it, as authenticated; empty where nobody is asked
+    pa.field("is_verified", pa.bool_()),  # whether the principal may speak for the service
 ]
 
 SPANS: Final = pa.schema(
@@ -105,6 +107,8 @@ SERVICES: Final = pa.schema(
         pa.field("self_ms_p99", pa.float64()),
         pa.field("own_error_count", pa.int64()),  # failures that no failed call explains
         pa.field("exemplars", pa.list_(pa.string())),  # trace ids (hex), worst first
+        pa.field("newest_count", pa.int64()),  # requests that ended in the newest pane
+        pa.field("newest_ms_mean", pa.float64()),  # their mean latency; 0 with none
     ]
 )
 EDGES: Final = pa.schema(

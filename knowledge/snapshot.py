@@ -7,6 +7,7 @@ from typing import Any, Literal
 from knowledge.issues import Issue, Symptom
 from knowledge.orders import Pause
 from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.regulation import Regulated
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -76,6 +77,9 @@ class StatusSnapshot:
     freshness: tuple[Freshness, ...]
     ingest: tuple[IngestCounts, ...]
     receivers: dict[str, dict[str, int]]
+    senders: dict[str, list[dict[str, Any]]]
+    """Per receiver the services that most items came of."""
+
     tables: WindowTables
     symptoms: tuple[Symptom, ...]
     issues: tuple[Issue, ...]
@@ -86,3 +90,4 @@ class StatusSnapshot:
     stopped: str | None = None
     pauses: tuple[Pause, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    regulated: tuple[Regulated, ...] = ()

@@ -11,6 +11,7 @@ from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue, Symptom
 from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Refused, Verdict
+from knowledge.regulation import Regulated
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -47,3 +48,4 @@ class TickOutputs:
     refused: tuple[Refused, ...]
     intents: tuple[WriteIntent, ...]
     verdicts: tuple[Verdict, ...]
+    regulated: tuple[Regulated, ...] = ()

@@ -1,5 +1,7 @@
 """Decoded trace requests to rows of knowledge.schemas.SPANS."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +20,7 @@ from receiver.flat import (
     within,
 )
 from receiver.nesting import Bytes, Mask
+from receiver.principals import Principal
 from receiver.requests import kinds
 from receiver.semconv import GRPC_CODES, GRPC_SERVER_FAULTS, SPAN_MEANINGS
 
@@ -38,9 +41,9 @@ _MADE_BY_THE_CALLER: Final = [
 ]
 
 
-def span_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the spans of `decoded`, one row of it a request."""
-    flat = flatten(decoded.column("resource_spans"), "scope_spans", "spans")
+def span_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the spans of `decoded`, one row of it a request of one of `principals`."""
+    flat = flatten(decoded.column("resource_spans"), "scope_spans", "spans", principals)
     spans = flat.items
     picked = _SPANS.pick(spans.field("attributes"))
     kind = within(spans.field("kind"), _KIND_MAX)
@@ -67,12 +70,8 @@ def span_rows(decoded: pa.RecordBatch) -> Rows:
         ("invalid span id", ids(columns["span_id"], _SPAN_ID_BYTES)),
         ("no start or end time", (start > 0) & (end > 0)),
     )
-    batch, rejected = keep_usable(columns, SPANS, flat, tests, len(decoded))
-    return Rows(
-        batch=batch,
-        rejected=rejected,
-        repaired={"negative_duration": int(backwards.sum())},
-    )
+    rows = keep_usable(columns, SPANS, flat, tests, len(decoded))
+    return replace(rows, repaired={"negative_duration": int(backwards.sum())})
 
 
 def _status(spans: pa.StructArray) -> Mask:

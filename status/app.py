@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 
 from knowledge.snapshot import StatusSnapshot, TraceRecord
 from status.diagnosis import Diagnose, diagnosis_router
+from status.metrics import CONTENT_TYPE, render
 from status.orders import Desk, orders_router
 from status.views import StatusView, TraceView, view
 
@@ -52,6 +53,11 @@ def create_app(
         if not found.spans and not found.logs:
             raise HTTPException(404, f"no receiver holds trace {trace_id} (any more)")
         return TraceView.model_validate(found, from_attributes=True)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> PlainTextResponse:
+        """Return the counters for Prometheus, with the Collector's names where it has some."""
+        return PlainTextResponse(render(read()), media_type=CONTENT_TYPE)
 
     @app.get("/livez", response_class=PlainTextResponse)
     async def livez() -> str:

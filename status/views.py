@@ -8,6 +8,7 @@ from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
+from status.top_services import TopServiceView, top_services
 
 
 class SignalView(BaseModel):
@@ -110,6 +111,18 @@ class ActionView(BaseModel):
     verdict: str | None
 
 
+class AutoscalerView(BaseModel):
+    """What an autoscaler found at its last look."""
+
+    workload: str
+    policy: str
+    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
+    wanted: int | None = Field(description="by the controller alone; null: it holds")
+    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
+    reason: str
+    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
+
+
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -146,12 +159,14 @@ class StatusView(BaseModel):
     freshness: dict[str, SignalView]
     ingest: list[IngestView]
     receivers: dict[str, dict[str, int]]
+    top_services: list[TopServiceView] = Field(description="whose items most came in, of all time")
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
     stopped: str | None = Field(description="why nothing at all is written; null: it may be")
     pauses: list[PauseView]
     escalated: list[EscalationView]
+    autoscalers: list[AutoscalerView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -172,6 +187,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         },
         ingest=[IngestView.model_validate(item, from_attributes=True) for item in snapshot.ingest],
         receivers=snapshot.receivers,
+        top_services=top_services(snapshot.senders.values()),
         services=[
             _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
         ],
@@ -182,6 +198,9 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         stopped=snapshot.stopped,
         pauses=pauses_of(snapshot),
         escalated=escalated_of(snapshot),
+        autoscalers=[
+            AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
+        ],
     )
 
 

@@ -18,6 +18,7 @@ SEVERITY: Final = {"INFO": 9, "ERROR": 17}
 CUMULATIVE: Final = 2
 _STRING_TAG: Final = b"\x0a"
 _RESOURCE: Final = ("namespace", "service", "version", "pod", "pod_uid")
+_SENDER: Final = ("principal", "is_verified")
 
 
 def tables(parcels: Iterable[Parcel]) -> Iterator[tuple[Signal, pa.Table]]:
@@ -61,7 +62,7 @@ def _metrics(parcels: tuple[Parcel, ...]) -> pa.Table:
         for sample in parcel.samples:
             rows.extend(_points(sample))
         counts.append((parcel.source, len(rows) - before))
-    names = [name for name in METRICS.names if name not in _RESOURCE]
+    names = [name for name in METRICS.names if name not in (*_RESOURCE, *_SENDER)]
     columns = {name: [row[index] for row in rows] for index, name in enumerate(names)}
     return _table(METRICS, {**columns, **_resources(counts)})
 
@@ -109,12 +110,13 @@ def _any_value(record: LogRecord) -> bytes:
     return _STRING_TAG + bytes([*varint, size]) + text
 
 
-def _resources(counts: Iterable[tuple[Source, int]]) -> dict[str, list[str]]:
-    columns: dict[str, list[str]] = {name: [] for name in _RESOURCE}
+def _resources(counts: Iterable[tuple[Source, int]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in _RESOURCE}
     for source, count in counts:
         for name in _RESOURCE:
             columns[name] += [getattr(source, name)] * count
-    return columns
+    rows = len(columns["service"])
+    return {**columns, "principal": [""] * rows, "is_verified": [False] * rows}
 
 
 def _table(schema: pa.Schema, columns: dict[str, Any]) -> pa.Table:

@@ -9,6 +9,8 @@ VOLUME_USUAL_S: Final = 60.0
 VOLUME_COUNT_MIN: Final = 10.0
 """Of fewer spans than were to be expected, chance alone may lose half."""
 
+Volumes = tuple[tuple[int, int], ...]
+
 
 def fresh_cluster(asked: Asked) -> str | None:
     """The cluster's own word is recent."""
@@ -42,12 +44,20 @@ def warm_windows(asked: Asked) -> str | None:
 
 def steady_volume(asked: Asked) -> str | None:
     """Telemetry did not collapse: if the eyes fail, what they show is no ground to act on."""
-    if not asked.volumes:
+    return why_collapsed(asked.volumes, asked.settings.volume_drop_ratio)
+
+
+def why_collapsed(volumes: Volumes, ratio_min: float) -> str | None:
+    """Return what fell below `ratio_min` of the minute before, if the spans of late did.
+
+    `volumes`: (time, spans so far), the oldest first.
+    """
+    if not volumes:
         return None
-    now_ns, now_count = asked.volumes[-1]
-    split_ns, split_count = _at_or_before(asked, now_ns - int(VOLUME_RECENT_S * 1e9))
+    now_ns, now_count = volumes[-1]
+    split_ns, split_count = _at_or_before(volumes, now_ns - int(VOLUME_RECENT_S * 1e9))
     begin_ns, begin_count = _at_or_before(
-        asked, split_ns - int((VOLUME_USUAL_S - VOLUME_RECENT_S) * 1e9)
+        volumes, split_ns - int((VOLUME_USUAL_S - VOLUME_RECENT_S) * 1e9)
     )
     if split_ns in {begin_ns, now_ns}:
         return None
@@ -56,7 +66,7 @@ def steady_volume(asked: Asked) -> str | None:
     if expected < VOLUME_COUNT_MIN:
         return None
     ratio = (now_count - split_count) / expected
-    if ratio >= asked.settings.volume_drop_ratio:
+    if ratio >= ratio_min:
         return None
     return (
         f"telemetry of the last {(now_ns - split_ns) / 1e9:.0f} s is down to {ratio:.0%} "
@@ -64,10 +74,10 @@ def steady_volume(asked: Asked) -> str | None:
     )
 
 
-def _at_or_before(asked: Asked, time_unix_ns: int) -> tuple[int, int]:
+def _at_or_before(volumes: Volumes, time_unix_ns: int) -> tuple[int, int]:
     """The newest count that is no newer than that; the oldest if all are."""
-    older = [volume for volume in asked.volumes if volume[0] <= time_unix_ns]
-    return older[-1] if older else asked.volumes[0]
+    older = [volume for volume in volumes if volume[0] <= time_unix_ns]
+    return older[-1] if older else volumes[0]
 
 
 def quarantine(asked: Asked) -> str | None:

@@ -59,4 +59,4 @@ def test_a_target_that_never_rests_is_a_conflict() -> None:
 
 def test_a_refusal_does_not_say_that_an_earlier_try_came_to_nothing() -> None:
     outcome = Busy(moves=0).run(lambda _: REFUSED, is_retry=True)
-    assert (outcome.status, outcome.reason) == ("unknown", "mode: no")
+    assert (outcome.status, outcome.reason) == ("unknown", "not tried again: mode: no")

@@ -23,6 +23,7 @@ def _body(rows: int = 2) -> bytes:
     values: dict[str, list[Any]] = {
         "time_unix_ns": [1] * rows,
         "severity": [9] * rows,
+        "is_verified": [False] * rows,
         **{name: [b""] * rows for name in ("body", "trace_id", "span_id")},
     }
     table = pa.table(
