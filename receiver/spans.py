@@ -89,7 +89,8 @@ def _is_answered(kind: Bytes, http: Picked, grpc: Picked) -> Mask:
     Three codes of gRPC say nothing of that: the caller's own library makes them up.
     """
     told: Mask = http.told | (grpc.told & ~np.isin(grpc.values, _MADE_BY_THE_CALLER))
-    return (kind == _CLIENT) & told
+    answered: Mask = (kind == _CLIENT) & told
+    return answered
 
 
 def _is_error(kind: Bytes, status: Mask, http: Picked, grpc: Picked) -> Mask:
