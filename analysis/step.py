@@ -7,6 +7,7 @@ from analysis.baselines import Baselines, entry_readings, readings
 from analysis.changes import Changes
 from analysis.detectors import DETECTORS
 from analysis.detectors.subjects import subjects_of
+from analysis.gaps import unless_gap
 from analysis.issues import Seen, follow
 from analysis.settings import AnalysisSettings
 from analysis.topology import Callees, workloads_of
@@ -61,8 +62,9 @@ def step(
     vitals, remembered = look(
         state.vitals, tables, cluster, workloads, settings, now_unix_ns=now_unix_ns
     )
+    remembered = tuple(unless_gap(symptom, tables.gap) for symptom in remembered)
     requests = tuple(
-        detect(found, state.baselines, settings)
+        unless_gap(detect(found, state.baselines, settings), tables.gap)
         for found in subjects_of(tables)
         for detect in DETECTORS
     )
@@ -84,7 +86,7 @@ def step(
     issues = follow(state.issues, seen, settings)
     is_full = first is not None and tables.start_unix_ns >= first - int(settings.pane_s * 1e9)
     baselines = state.baselines
-    if is_full and not any(_is_felt(issue) for issue in issues):
+    if is_full and tables.gap is None and not any(_is_felt(issue) for issue in issues):
         sick = frozenset(s.service for s in symptoms if s.health == "unhealthy" and s.kind in FELT)
         values = [
             *readings(tables, sick, quantile_count_min=settings.quantile_count_min),

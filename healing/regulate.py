@@ -229,6 +229,7 @@ def _asked(
         floors=floors_of(recovery.ledger, change.target, settings),
         volumes=recovery.volumes,
         foreign_until_unix_ns=loop.foreign_until_unix_ns,
+        pauses=recovery.pauses,
         intent_id=but,
     )
 

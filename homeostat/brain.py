@@ -20,13 +20,15 @@ from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
 from homeostat.core import CoreSettings, beginning
 from homeostat.emergency_stop import EmergencyStop
-from homeostat.intake import Intake
+from homeostat.intake import Intake, Times
+from homeostat.restoration import Restoration
 from homeostat.settings import Settings
 from homeostat.tokens import TokenError, own_token
 from homeostat.version import VERSION
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
+from knowledge.windows import Gap
 from receiver.memory import keep_large_buffers
 from status.app import create_app
 from status.orders import Desk
@@ -58,6 +60,7 @@ class Brain:
             self.replicated.cluster if self.replicated else _cluster(settings, self.clock)
         )
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
+        has_log = settings.receiver.durability == "wal"
         epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
         self._journal = journal
         self.control = Control(
@@ -71,13 +74,22 @@ class Brain:
             now_unix_ns=now,
             succession=self.replicated.succession if self.replicated else None,
             stopped=EmergencyStop(settings.stop_file).reason,
+            back_s=settings.analysis.window_s if has_log else 0.0,
         )
-        self.intake = Intake(
-            self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
-        )
+        self._restoration = Restoration(receivers=settings.receiver.processes if has_log else 0)
+        self.intake = Intake(self._buffers, self._times, replayed=self._restoration.done)
+        if has_log:
+            self._buffers.hold(self.control.needed_since_unix_ns())
+        elif epoch > 1:
+            reason = "the analysis was started anew, what it held in memory is lost"
+            self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=reason))
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
+        missing = await self._restoration.wait()
+        if missing is not None:
+            now = self.clock.now_unix_ns()
+            self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=missing))
         is_driven = self._settings.clock.kind == "driven"
         while (due := self.control.next_tick_unix_ns()) <= to_unix_ns:
             if is_driven:
@@ -85,7 +97,15 @@ class Brain:
             await self.control.tick(self.clock.now_unix_ns)
         if is_driven:
             self.clock.set(to_unix_ns)
+        self._buffers.hold(None)
         self._buffers.trim(to_unix_ns)
+
+    def _times(self) -> Times:
+        return Times(
+            now_unix_ns=self.clock.now_unix_ns(),
+            watermark_unix_ns=self.control.watermark_unix_ns(),
+            needed_since_unix_ns=self.control.needed_since_unix_ns(),
+        )
 
     async def diagnose(
         self, onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]
@@ -112,6 +132,7 @@ class Brain:
                 cluster_note=control.cluster_note,
                 folded_count=control.folded_count(),
                 replica_notes=control.replica.notes(),
+                gap=control.tables.gap,
             ),
             halted=control.halted,
             is_warm=bool(control.state.situation and control.state.situation.is_warm),

@@ -62,10 +62,12 @@ class Control:
         state: CoreState,
         settings: CoreSettings,
         now_unix_ns: int,
+        back_s: float = 0.0,
         succession: Succession | None = None,
         worker: Executor | None = None,
         stopped: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`back_s`: how much of the time before now the first window is built from."""
         self._buffers = buffers
         self._cluster = cluster
         self._journal = journal
@@ -86,7 +88,9 @@ class Control:
             succession=succession,
         )
         self.is_writing = False  # stays true where a write was cut off
-        self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
+        self._watch = watch.begin(
+            now_unix_ns=now_unix_ns, settings=settings.analysis, back_s=back_s
+        )
         self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self._entries = Entries()
         self._usage = Usage()
@@ -105,6 +109,10 @@ class Control:
     def watermark_unix_ns(self) -> int:
         """Rows before this come too late for their window."""
         return self._watch.next_unix_ns
+
+    def needed_since_unix_ns(self) -> int:
+        """Rows before this are needed no more, not even by a successor of ours."""
+        return watch.needed_since_unix_ns(self._watch, self._settings.analysis)
 
     def duplicate_count(self) -> int:
         """Requests that came more than once, since the start."""

@@ -61,6 +61,7 @@ def notes_of(
     has_cluster: bool,
     cluster_note: str | None,
     replica_notes: tuple[str, ...] = (),
+    gap: str | None = None,
     folded_count: int = 0,
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
@@ -77,6 +78,8 @@ def notes_of(
             "analysis.operation_count_max or analysis.service_count_max; is there an id in them?"
         )
     notes += replica_notes
+    if gap is not None:
+        notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)
 
 

@@ -60,6 +60,14 @@ class HttpSection(_Section):
     cors_origins: list[str] = []
 
 
+class WalSection(_Section):
+    """The receivers' own log, with `receiver.durability: wal`."""
+
+    folder: Path | None = None
+    bytes_max: int = Field(default=4 * 2**30, ge=2**20)
+    segment_bytes: int = Field(default=64 * 2**20, ge=2**16)
+
+
 class TlsSection(_Section):
     """Certificates of both OTLP servers, PEM; read again when they are replaced."""
 
@@ -95,6 +103,8 @@ class ReceiverSection(_Section):
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
     recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
+    durability: Literal["memory", "wal"] = "memory"
+    wal: WalSection = WalSection()
 
     @model_validator(mode="after")
     def _not_exposed(self) -> "ReceiverSection":
@@ -214,6 +224,11 @@ class Settings(_Section):
         """Where a driver advances the clock."""
         return self.state_dir / "clock.sock"
 
+    @property
+    def wal_folder(self) -> Path:
+        """Where the receivers' log lies."""
+        return self.receiver.wal.folder or self.state_dir / "wal"
+
     def for_receiver(self) -> ReceiverSettings:
         """The settings of a receiver process."""
         section = self.receiver
@@ -237,6 +252,9 @@ class Settings(_Section):
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
             recent_bytes_max=section.recent_bytes_max,
+            wal_folder=str(self.wal_folder) if section.durability == "wal" else "",
+            wal_bytes_max=section.wal.bytes_max,
+            wal_segment_bytes=section.wal.segment_bytes,
         )
 
 

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS ticks (
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
     instances BLOB NOT NULL, entries BLOB NOT NULL,
-    recent BLOB NOT NULL, usage BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    recent BLOB NOT NULL, usage BLOB NOT NULL, gaps BLOB NOT NULL, diagnoses TEXT NOT NULL,
     orders TEXT NOT NULL, stopped TEXT,
     freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
@@ -52,7 +52,15 @@ CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER N
 """
 """Only where several replicas share a ledger: what was taken over, and who only watched."""
 _TABLES: Final = (
-    *("operations", "services", "edges", "blame", "instances", "entries", "recent", "usage"),
+    "operations",
+    "services",
+    "edges",
+    "blame",
+    "instances",
+    "entries",
+    "recent",
+    "usage",
+    "gaps",
 )
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
@@ -192,7 +200,7 @@ class Journal:
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 21})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 22})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -238,8 +246,8 @@ class Journal:
         watched = set(self._select("SELECT epoch, tick FROM standby_ticks"))
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
             seq, epoch, tick, now, due, start, end = row[:7]
-            blobs = dict(zip(_TABLES, row[7:15], strict=True))
-            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[15:]
+            blobs = dict(zip(_TABLES, row[7:16], strict=True))
+            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[16:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,

@@ -154,6 +154,14 @@ ENTRIES: Final = pa.schema(
         pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
     ]
 )
+GAPS: Final = pa.schema(
+    [
+        # event time of rows that we lost: whatever the window says, some of it is missing
+        pa.field("start_unix_ns", pa.int64()),
+        pa.field("end_unix_ns", pa.int64()),
+        pa.field("reason", pa.string()),
+    ]
+)
 RECENT: Final = pa.schema(
     [
         # who was called; service is empty where nobody answered, peer is the callers' name for it

@@ -146,9 +146,10 @@ class Pipeline:
             {"requests": 1, "request_bytes": len(body), wire: wire_bytes or len(body)}
         )
         refusal = self.gate.enter(len(body), sender.client) if body else None
-        if refusal is None and body and not self._handover.connected:
-            self.gate.leave(len(body), sender.client)
-            refusal = Refusal(reason="brain_absent", message="the analysis is not reachable")
+        if refusal is None and body:
+            refusal = self._handover.refusal()
+            if refusal is not None:
+                self.gate.leave(len(body), sender.client)
         if refusal is not None:
             settled(self.count_refusal(refusal))
         elif not body:
@@ -280,10 +281,12 @@ def not_in_time() -> Refusal:
     return Refusal(reason="handover_timeout", message="the analysis did not answer in time")
 
 
-def _refusal_of(answer: FrameAnswer | None) -> Refusal | None:
+def _refusal_of(answer: FrameAnswer | Refusal | None) -> Refusal | None:
     """Return why a frame was not kept, in the terms of its senders; None: it was."""
     if answer is None:
         return not_in_time()
+    if isinstance(answer, Refusal):
+        return answer
     match answer.outcome:
         case "kept":
             return None

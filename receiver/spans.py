@@ -89,8 +89,8 @@ def _is_answered(kind: Bytes, http: Picked, grpc: Picked) -> Mask:
     Three codes of gRPC say nothing of that: the caller's own library makes them up.
     """
     told: Mask = http.told | (grpc.told & ~np.isin(grpc.values, _MADE_BY_THE_CALLER))
-    answered: Mask = (kind == _CLIENT) & told
-    return answered
+    told &= kind == _CLIENT
+    return told
 
 
 def _is_error(kind: Bytes, status: Mask, http: Picked, grpc: Picked) -> Mask:

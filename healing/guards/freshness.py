@@ -87,10 +87,17 @@ def quarantine(asked: Asked) -> str | None:
     return None if up_s >= limit_s else f"up for {up_s:.0f} s only, of {limit_s:.0f} s"
 
 
+def whole_window(asked: Asked) -> str | None:
+    """Nothing of the window was lost by us: what is missing must not be taken for a fault."""
+    gap = asked.situation.tables.gap
+    return None if gap is None else f"the window has a gap that is ours: {gap}"
+
+
 FRESHNESS: Final[tuple[Guard, ...]] = (
     quarantine,
     fresh_cluster,
     fresh_telemetry,
     warm_windows,
     steady_volume,
+    whole_window,
 )

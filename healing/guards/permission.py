@@ -1,33 +1,49 @@
 """Did a person allow this, and does nobody forbid it now?"""
 
+from collections.abc import Sequence
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
 from healing.maintenance import covering
+from healing.settings import HealingSettings
+from healing.situation import Situation
+from knowledge.identity import WorkloadKey
+from knowledge.orders import Pause
 
 
 def not_stopped(asked: Asked) -> str | None:
     """Nobody pulled the emergency stop: a file, or an object in the cluster."""
-    cluster = asked.situation.cluster
-    return asked.situation.stopped or (cluster.stopped if cluster else None)
+    return why_stopped(asked.situation)
 
 
 def not_paused(asked: Asked) -> str | None:
     """Nobody paused this workload, its namespace, or all of it."""
-    target, now = asked.change.target, asked.situation.now_unix_ns
-    for pause in asked.pauses:
-        if pause.covers(target.namespace, target.name, now_unix_ns=now):
-            return f"paused by {pause.by}: {pause.reason} ({pause.id})"
-    return None
+    return why_paused(asked.pauses, asked.change.target, asked.situation)
 
 
 def no_maintenance(asked: Asked) -> str | None:
     """No maintenance window is open: people are at work."""
-    found = covering(
-        asked.settings.maintenance,
-        asked.change.target.namespace,
-        now_unix_ns=asked.situation.now_unix_ns,
-    )
+    return why_maintained(asked.settings, asked.change.target, asked.situation)
+
+
+def why_stopped(situation: Situation) -> str | None:
+    """Return why nothing at all may be written."""
+    return situation.stopped or (situation.cluster.stopped if situation.cluster else None)
+
+
+def why_paused(pauses: Sequence[Pause], target: WorkloadKey, situation: Situation) -> str | None:
+    """Return who paused the target, and why."""
+    for pause in pauses:
+        if pause.covers(target.namespace, target.name, now_unix_ns=situation.now_unix_ns):
+            return f"paused by {pause.by}: {pause.reason} ({pause.id})"
+    return None
+
+
+def why_maintained(
+    settings: HealingSettings, target: WorkloadKey, situation: Situation
+) -> str | None:
+    """Return which maintenance window is open for the target."""
+    found = covering(settings.maintenance, target.namespace, now_unix_ns=situation.now_unix_ns)
     if found is None:
         return None
     return f"{found.reason}: {found.begins} to {found.ends} {found.time_zone}"

@@ -12,6 +12,7 @@ from healing.settings import HealingSettings
 from knowledge.cluster import Restart, RollBackRelease, Scale, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import ApprovedPlan, Fact, Refused, Verdict
+from knowledge.windows import Gap
 
 SECOND_NS = 10**9
 NOW = 10_000 * SECOND_NS
@@ -80,6 +81,7 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
     ("fresh telemetry", {"trace_age_s": 61.0}),
     ("fresh telemetry", {"trace_age_s": None}),
     ("warm windows", {"is_warm": False}),
+    ("whole window", {"gaps": (Gap(start_unix_ns=0, end_unix_ns=NOW, reason="a disk"),)}),
     ("still firing", {"issue_changes": {"id": "another"}}),
     ("still firing", {"issue_changes": {"state": "pending"}}),
     ("still firing", {"issue_changes": {"healthy_since_unix_ns": 1}}),
