@@ -70,6 +70,8 @@ def batch(
         "service": _labels(service, names),
         "version": _labels(np.zeros(2 * pairs), ["1"]),
         "pod": _labels(pod, [f"pod-{n}" for n in range(services * PODS)]),
+        "principal": _labels(np.zeros(2 * pairs), [""]),
+        "is_verified": pa.array(np.zeros(2 * pairs, np.bool_)),
         "pod_uid": _labels(pod, [f"uid-{n}" for n in range(services * PODS)]),
     }
     rows = pa.Table.from_arrays([columns[f.name] for f in SPANS], schema=SPANS)
