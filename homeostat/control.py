@@ -32,6 +32,7 @@ from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
 from knowledge.plans import Refused
 from knowledge.schemas import SIGNALS
+from knowledge.sizing import Sized
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
 
@@ -74,6 +75,7 @@ class Control:
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
         self.refused: tuple[Refused, ...] = ()  # of the last look at what to do
+        self.sized: tuple[Sized, ...] = ()  # of the last look at what pods use
         self._diagnosed: tuple[Diagnosis, ...] = ()
         self.halted: str | None = None
         self.cluster_note: str | None = None
@@ -183,6 +185,7 @@ class Control:
         self.state, self.outputs, self._outcomes = state, outputs, ()
         if is_planning_due:
             self.refused = outputs.refused
+        self.sized = outputs.sized or self.sized
         for intent in outputs.intents:
             await self._write(intent, clock)
         if now >= self._next_prune_unix_ns:

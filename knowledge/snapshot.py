@@ -7,6 +7,7 @@ from typing import Any
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
 from knowledge.regulation import Regulated
+from knowledge.sizing import Sized
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -82,3 +83,4 @@ class StatusSnapshot:
     treatments: tuple[Treatment, ...]
     actions: tuple[ActionRecord, ...]
     regulated: tuple[Regulated, ...] = ()
+    sized: tuple[Sized, ...] = ()

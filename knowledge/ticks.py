@@ -11,6 +11,7 @@ from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import ApprovedPlan, Refused, Verdict
 from knowledge.regulation import Regulated
+from knowledge.sizing import Sized
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -43,3 +44,4 @@ class TickOutputs:
     intents: tuple[WriteIntent, ...]
     verdicts: tuple[Verdict, ...]
     regulated: tuple[Regulated, ...] = ()
+    sized: tuple[Sized, ...] = ()

@@ -113,6 +113,17 @@ class AutoscalerView(BaseModel):
     held_by: str = Field(description="the guard that keeps a change from being made, or empty")
 
 
+class SizingView(BaseModel):
+    """What the pods of a workload should have; shares of their present limit."""
+
+    workload: str
+    cpu_target: float | None = Field(description="null: use is not known")
+    cpu_upper: float | None
+    memory_target: float | None
+    memory_upper: float | None
+    confidence_days: float = Field(description="days of history that it rests on")
+
+
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -151,6 +162,7 @@ class StatusView(BaseModel):
     issues: list[IssueView]
     actions: list[ActionView]
     autoscalers: list[AutoscalerView]
+    sizing: list[SizingView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -176,6 +188,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
         ],
+        sizing=[SizingView.model_validate(item, from_attributes=True) for item in snapshot.sized],
         autoscalers=[
             AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
