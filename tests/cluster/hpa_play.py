@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from healing.control.hpa import Hpa, HpaInput, HpaSettings, HpaState
-from healing.control.hpa_behavior import Behavior, ScalingPolicy, ScalingRules
+from healing.control.hpa_behavior import Behavior, Moment, ScalingPolicy, ScalingRules
 from healing.control.hpa_metrics import OutsideAverage, Reading, Sample, Tolerance, Utilization
 from tests.cluster.hpa_objects import (
     CPU_MILLI,
@@ -22,7 +22,7 @@ from tests.cluster.hpa_sequences import Phase, PodIn, Sequence
 from tests.parts.kube import Kube, KubeError
 
 STABILIZATION_S: Final = 8.0
-SAME_SYNC_S: Final = 1.0
+SAME_SYNC_S: Final = 2.0
 """Requests for several metrics of one sync come closer together than this."""
 SETTLE_S: Final = 1.5
 """From the last metric that was asked for until the controller has surely written."""
@@ -52,6 +52,7 @@ class Play:
     seen_in_phase: int = 0
     silent_until_unix_s: float = float("inf")
     refused_unix_ns: int = 0
+    first_unix_ns: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -162,6 +163,7 @@ class Play:
 
     def _answer(self, metric: str) -> dict[str, Any] | None:
         now = time.time_ns()
+        self.first_unix_ns = self.first_unix_ns or now
         if now < self.silent_until_unix_s * 1e9:
             self.refused_unix_ns = now
         if now - self.refused_unix_ns < SAME_SYNC_S * 1e9:
@@ -231,7 +233,9 @@ class Play:
 
     def replay(self) -> list[tuple[int, int]]:
         """What there was after each sync, and what ours makes of the same."""
-        state, pairs = HpaState(), []
+        # at its very first sync, told nothing yet, it noted the replicas that it found
+        found = Moment(count=self.sequence.replicas, at_unix_ns=self.first_unix_ns)
+        state, pairs = HpaState(recommendations=(found,)), []
         hpas = [Hpa(settings_of(self.sequence, off_s=off_s)) for off_s in (0.0, -OFF_S, OFF_S)]
         for sync in self.syncs:
             assert sync.after is not None
