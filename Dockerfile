@@ -16,11 +16,14 @@ RUN useradd --system --user-group --uid 10001 --no-create-home --shell /usr/sbin
     && install -d -o homeostat -g homeostat -m 0700 /var/lib/homeostat
 COPY --from=build /opt/homeostat /opt/homeostat
 # 0.0.0.0 is the container's own network; what is published is said where the container is started.
+# Set the last of the three receiver variables to false where receiver.tls and receiver.principals_file
+# are set.
 ENV PATH=/opt/homeostat/bin:$PATH \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
     HOMEOSTAT_RECEIVER__GRPC__LISTEN=0.0.0.0:4317 \
     HOMEOSTAT_RECEIVER__HTTP__LISTEN=0.0.0.0:4318 \
+    HOMEOSTAT_RECEIVER__INSECURE_LISTEN=true \
     HOMEOSTAT_STATUS__LISTEN=0.0.0.0:8080 \
     HOMEOSTAT_STATE_DIR=/var/lib/homeostat/state \
     HOMEOSTAT_KNOWLEDGE__JOURNAL=/var/lib/homeostat/journal.db

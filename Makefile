@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca crashes test-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto campaigns
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -33,12 +33,22 @@ cover: $(VENV)/dev.stamp
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
 
+campaigns: $(VENV)/dev.stamp ## 2,000 stories of lost and forged telemetry, storms and real faults, scored
+	POLARS_MAX_THREADS=1 $(BIN)/python -m bench.campaigns
+
 crashes: $(VENV)/dev.stamp ## 10,000 stories of deaths around a write, on the twin's cluster
 	$(BIN)/python -m pytest tests/healing/test_crashes.py --crashes 10000
 
+kills: $(VENV)/dev.stamp ## 200 times kill -9 under load: nothing acknowledged is lost, nothing counts twice
+	$(BIN)/python -m pytest tests/whole/test_kills.py --kills 200 -s
+
 test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, built once (needs Go)
-	$(BIN)/python -m tests.parts.build kubernetes kwok
+	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
 	$(BIN)/python -m pytest tests/cluster
+
+demo-cluster: $(VENV)/dev.stamp ## the whole loop on a genuine control plane that it starts itself (needs Go once)
+	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
+	$(BIN)/python -m tests.cluster.story
 
 DATA ?= ../data/rca
 bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real service, scored
@@ -50,9 +60,13 @@ bench-rca-study: $(VENV)/dev.stamp ## the engine beside simple ones, and without
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
 
-test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
-	$(BIN)/python -m tests.parts.build otelcol
+test-collector: $(VENV)/dev.stamp ## the real Collector and official SDKs send, through restarts (needs Go and npm once)
+	$(BIN)/python -m tests.parts.build otelcol sender-go sender-js
 	$(BIN)/python -m pytest tests/collector
+
+million: $(VENV)/dev.stamp ## 1,000,000 spans through the Collector, and a kill of all of Homeostat amid them
+	$(BIN)/python -m tests.parts.build otelcol
+	$(BIN)/python -m pytest tests/collector/test_million.py --spans 1000000 -s
 
 fuzz: $(VENV)/dev.stamp ## a million mutated requests of each signal, and of their JSON
 	$(BIN)/python -m tests.fuzz.run
@@ -69,6 +83,8 @@ bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over rep
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py
+	$(BIN)/python proto/conventions.py
+	$(BIN)/ruff format --quiet receiver/renamed.py
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 lock: ## refresh requirements/*.lock (needs uv)

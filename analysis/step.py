@@ -7,6 +7,7 @@ from analysis.baselines import Baselines, entry_readings, readings
 from analysis.classify import classify, severity_of
 from analysis.detectors import DETECTORS
 from analysis.detectors.subjects import subjects_of
+from analysis.gaps import unless_gap
 from analysis.lifecycle import advance, health_of, open_issue
 from analysis.root_cause import rank_causes
 from analysis.second_opinion import surer
@@ -57,7 +58,7 @@ def step(
         first = tables.end_unix_ns
     workloads = workloads_of(tables, cluster, state.workloads)
     symptoms = tuple(
-        detect(found, state.baselines, settings)
+        unless_gap(detect(found, state.baselines, settings), tables.gap)
         for found in subjects_of(tables)
         for detect in DETECTORS
     )
@@ -71,7 +72,7 @@ def step(
     issues = _issues(state, symptoms, seen, settings=settings, now_unix_ns=now_unix_ns)
     is_full = first is not None and tables.start_unix_ns >= first - int(settings.pane_s * 1e9)
     baselines = state.baselines
-    if is_full and not any(issue.state != "resolved" for issue in issues):
+    if is_full and tables.gap is None and not any(issue.state != "resolved" for issue in issues):
         sick = frozenset(s.service for s in symptoms if s.health == "unhealthy")
         values = [
             *readings(tables, sick, quantile_count_min=settings.quantile_count_min),

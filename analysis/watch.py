@@ -10,7 +10,7 @@ from analysis.panes import Pane, build_pane
 from analysis.settings import AnalysisSettings
 from analysis.slices import TelemetrySlice
 from analysis.windows import combine
-from knowledge.windows import WindowTables
+from knowledge.windows import Gap, WindowTables, gaps_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +23,13 @@ class Watch:
     next_unix_ns: int
     panes: tuple[Pane, ...] = ()
     duplicate_count: int = 0
+    gaps: tuple[Gap, ...] = ()
 
 
-def begin(*, now_unix_ns: int, settings: AnalysisSettings) -> Watch:
-    """Start with the pane that the watermark lies in."""
+def begin(*, now_unix_ns: int, settings: AnalysisSettings, back_s: float = 0.0) -> Watch:
+    """Start with the pane that the watermark lies in, or with one `back_s` before."""
     pane_ns = int(settings.pane_s * 1e9)
-    watermark_ns = now_unix_ns - int(settings.lateness_s * 1e9)
+    watermark_ns = now_unix_ns - int((settings.lateness_s + back_s) * 1e9)
     return Watch(next_unix_ns=watermark_ns // pane_ns * pane_ns)
 
 
@@ -55,6 +56,12 @@ def due(
     )
 
 
+def needed_since_unix_ns(watch: Watch, settings: AnalysisSettings) -> int:
+    """Return the event time before which no row is needed, not even to build the window anew."""
+    reach_s = settings.window_s + settings.pane_s + settings.lookback_s
+    return watch.next_unix_ns - int(reach_s * 1e9)
+
+
 def skip(watch: Watch, slices: tuple[TelemetrySlice, ...]) -> Watch:
     """Go past panes that could not be built: the ones after them are looked at all the same."""
     end = max((part.end_unix_ns for part in slices), default=watch.next_unix_ns)
@@ -68,6 +75,7 @@ def look(
     pane_ns, window_ns = int(settings.pane_s * 1e9), int(settings.window_s * 1e9)
     panes = watch.panes
     end, duplicates = watch.next_unix_ns, watch.duplicate_count
+    gaps = slices[-1].gaps if slices else watch.gaps
     for part in slices:
         end = part.end_unix_ns
         pane = build_pane(
@@ -79,4 +87,7 @@ def look(
         duplicates += pane.duplicate_count
     panes = tuple(pane for pane in panes if pane.start_unix_ns >= end - window_ns)
     tables = combine(panes, start_unix_ns=end - window_ns, end_unix_ns=end)
-    return Watch(next_unix_ns=end, panes=panes, duplicate_count=duplicates), tables
+    seen_since = end - window_ns - int(settings.lookback_s * 1e9)
+    gaps = tuple(gap for gap in gaps if gap.touches(seen_since, end))
+    watch = Watch(next_unix_ns=end, panes=panes, duplicate_count=duplicates, gaps=gaps)
+    return watch, replace(tables, gaps=gaps_table(gaps))

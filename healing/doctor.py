@@ -12,7 +12,15 @@ from healing.guards.target import bearable, no_foreign_rollout, no_other_control
 from healing.ledger import Ledger
 from healing.settings import ACTION_KINDS, ActionKind, HealingSettings
 from healing.situation import Situation
-from knowledge.cluster import Change, ClusterReport, Restart, RollBackRelease, Scale, Workload
+from knowledge.cluster import (
+    Change,
+    ClusterReport,
+    Restart,
+    RollBackRelease,
+    Scale,
+    SetFloor,
+    Workload,
+)
 from knowledge.identity import ServiceKey
 from knowledge.plans import Expectation, RecoveryPlan
 from knowledge.windows import WindowTables
@@ -48,7 +56,10 @@ def examine(report: ClusterReport, settings: HealingSettings) -> tuple[Finding, 
 def _reason(
     workload: Workload, kind: ActionKind, report: ClusterReport, settings: HealingSettings
 ) -> str | None:
-    asked = _asked(_sample(workload, kind), report, settings)
+    sample = _sample(workload, kind)
+    if sample is None:
+        return "no autoscaler sets its replicas"
+    asked = _asked(sample, report, settings)
     for guard in LASTING:
         reason = guard(asked)
         if reason is not None:
@@ -58,13 +69,25 @@ def _reason(
     return None
 
 
-def _sample(workload: Workload, kind: ActionKind) -> Change:
+def _sample(workload: Workload, kind: ActionKind) -> Change | None:
     match kind:
         case "scale":
             return Scale(
                 target=workload.key,
                 replicas=workload.replicas + 1,
                 replicas_before=workload.replicas,
+            )
+        case "set_floor":
+            scaler = workload.scaler
+            if scaler is None:
+                return None
+            return SetFloor(
+                target=workload.key,
+                scaler_kind=scaler.kind,
+                scaler_name=scaler.name,
+                scaler_uid=scaler.uid,
+                floor=(scaler.floor or 0) + 1,
+                floor_before=scaler.floor,
             )
         case "restart":
             return Restart(target=workload.key)

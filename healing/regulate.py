@@ -15,7 +15,7 @@ from healing.ledger import Ledger
 from healing.loops import Loop, Wish, begin, wish_of
 from healing.settings import HealingSettings
 from healing.situation import Situation
-from healing.step import HealingState
+from healing.state import HealingState
 from knowledge.cluster import Scale, Workload, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import Refused
@@ -229,6 +229,7 @@ def _asked(
         floors=floors_of(recovery.ledger, change.target, settings),
         volumes=recovery.volumes,
         foreign_until_unix_ns=loop.foreign_until_unix_ns,
+        pauses=recovery.pauses,
         intent_id=but,
     )
 

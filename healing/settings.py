@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from healing.autoscalers import AutoscalerSettings, RegulationSettings, require_names
+from healing.maintenance import MaintenanceWindow
 from knowledge.bounds import require_positive
 from knowledge.plans import Mode
 
-ActionKind = Literal["scale", "restart", "roll_back_release"]
+ActionKind = Literal["scale", "set_floor", "restart", "roll_back_release"]
 ACTION_KINDS: Final[tuple[ActionKind, ...]] = get_args(ActionKind)
-_RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "auto": 2}
+_RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "approve": 2, "auto": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,18 @@ class HealingSettings:
 
     actions: Mapping[ActionKind, Mode] = field(default_factory=dict)
     """The most that a kind of action may do, wherever; the lower of the two modes counts."""
+
+    stop_file: str | None = None
+    """While this file is there nothing is written at all; none named: `stop` in the state_dir."""
+
+    maintenance: tuple[MaintenanceWindow, ...] = ()
+    """Times of the week in which people are at work and nothing is written."""
+
+    approval_expiry_s: float = 600.0
+    """How long an approval waits for its plan; nothing that was approved is done much later."""
+
+    quarantine_s: float = 60.0
+    """No action this soon after our own start: what was true before it may not be any more."""
 
     planning_s: float = 30.0
     """Period of planning. Slower than detection: a plan is made on figures that have settled."""
@@ -71,6 +84,30 @@ class HealingSettings:
     cluster_count_max: int = 10
     """Actions in the cluster in an hour."""
 
+    unavailable_ratio_max: float = 0.1
+    """Share of the opted-in pods that may be unavailable together, ours included ..."""
+
+    unavailable_count_min: int = 3
+    """... but never fewer than this many, or small clusters could not be healed at all."""
+
+    oscillation_count: int = 2
+    """Reversals of what was done to a workload (an undo, up after down, back to a release) ..."""
+
+    oscillation_s: float = 1800.0
+    """... in this time, after which it is left alone for as long: we may be the illness."""
+
+    issue_count_max: int = 3
+    """Actions on one issue that did not end it, before a person must look."""
+
+    undo_tries_max: int = 3
+    """Tries of an undo that failed, before a person must look; a minute apart and more."""
+
+    escalate_s: float = 300.0
+    """An issue that nothing could be done about for so long is shown to a person."""
+
+    storm_s: float = 600.0
+    """In a storm one cause is treated, once in this time."""
+
     in_flight_max: int = 1
     """Actions whose verdict is still out: two at a time could not be told apart."""
 
@@ -98,6 +135,12 @@ class HealingSettings:
     scale_usage_target: float = 0.6
     """The CPU share that a scaled-up workload should come to."""
 
+    boost_s: float = 1800.0
+    """How long replicas that were added stay before they are taken back, need or no need ..."""
+
+    boost_hold_s: float = 300.0
+    """... and how soon at the earliest, where the cause is gone; an HPA waits as long."""
+
     arrival_ratio_min: float = 1.2
     """Requests a second over the usual ones that count as grown."""
 
@@ -124,7 +167,9 @@ class HealingSettings:
 
     def __post_init__(self) -> None:
         require_names(self.autoscalers)
-        require_positive(self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s"}))
+        require_positive(
+            self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s", "quarantine_s"})
+        )
 
     def widest_mode(self) -> Mode:
         """The most that may happen anywhere."""

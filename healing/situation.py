@@ -13,7 +13,8 @@ from knowledge.windows import Freshness, WindowTables
 class Situation:
     """What is known at `now_unix_ns`. `cluster` is None without one, or while it is silent.
 
-    `workloads`: who runs which service, as far as telemetry and the cluster agree.
+    `stopped`: why nothing at all may be written, if so. `workloads`: who runs which service, as far
+    as telemetry and the cluster agree.
     """
 
     now_unix_ns: int
@@ -23,6 +24,7 @@ class Situation:
     freshness: tuple[Freshness, ...]
     cluster: ClusterReport | None
     is_warm: bool
+    stopped: str | None = None
     workloads: Mapping[ServiceKey, WorkloadKey] = field(default_factory=dict)
 
     def issue(self, issue_id: str) -> Issue | None:

@@ -17,7 +17,7 @@ def is_undone(
     if verdict.outcome not in {"unchanged", "worse"} or plan.undo is None or cluster is None:
         return False
     match plan.change:
-        case Scale() as change:
+        case Scale() as change if change.replicas > change.replicas_before:
             return _has_room(change, cluster, settings)
         case RollBackRelease() as change:
             return verdict.outcome == "worse" and _is_ill(change, cluster)

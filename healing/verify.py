@@ -24,6 +24,8 @@ def judge(
     once for a rollout that takes long: what has not arrived cannot have failed.
     """
     now, is_settled = situation.now_unix_ns, _settled(plan, situation)
+    if plan.ends_boost:
+        return _missed(plan, situation, applied_unix_ns=applied_unix_ns, settings=settings)
     well_s = _well_s(plan, situation, applied_unix_ns)
     if is_settled and well_s is not None and well_s >= settings.verify_hold_s:
         text = f"{plan.expected.service} has been well for {well_s:.0f} s"
@@ -53,6 +55,29 @@ def judge(
     return _verdict(plan, "unchanged", evidence, now)
 
 
+def _missed(
+    plan: RecoveryPlan,
+    situation: Situation,
+    *,
+    applied_unix_ns: int,
+    settings: HealingSettings,
+) -> Verdict | None:
+    """Whether room that was taken away is missed: something lasting began at that very workload.
+
+    An issue with a cause that a change of ours is settling in does not fire: pending is enough.
+    """
+    now, target = situation.now_unix_ns, plan.change.target
+    for issue in situation.issues:
+        is_there = any(cause.workload == target for cause in issue.causes[:1])
+        is_new = issue.state != "resolved" and issue.opened_unix_ns >= applied_unix_ns
+        lasts_s = (now - issue.opened_unix_ns) / 1e9
+        if is_there and is_new and lasts_s >= settings.verify_hold_s:
+            return _verdict(plan, "worse", (f"{issue.service} fell ill, caused by {target}",), now)
+    if (now - applied_unix_ns) / 1e9 < settings.verify_timeout_s:
+        return None
+    return _verdict(plan, "recovered", (f"nobody missed what was taken from {target}",), now)
+
+
 def _well_s(plan: RecoveryPlan, situation: Situation, applied_unix_ns: int) -> float | None:
     """How long the entry service has surely been well since the change; None: it is not."""
     issue = situation.issue(plan.issue_id)
@@ -77,8 +102,9 @@ def _settled(plan: RecoveryPlan, situation: Situation) -> bool:
     """The change has arrived in full: nothing rolls, all wanted pods are ready."""
     cluster = situation.cluster
     workload = cluster.workload(plan.change.target) if cluster else None
-    return (
-        workload is not None
-        and not workload.is_rolling
-        and workload.ready_replicas >= workload.replicas
-    )
+    if workload is None or workload.is_rolling:
+        return False
+    change = plan.change
+    if change.kind == "set_floor" and workload.replicas < (change.floor or 0):
+        return False  # its autoscaler has not looked yet
+    return workload.ready_replicas >= workload.replicas

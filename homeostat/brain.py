@@ -19,17 +19,23 @@ from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
 from homeostat.core import CoreSettings, beginning
-from homeostat.intake import Intake
+from homeostat.emergency_stop import EmergencyStop
+from homeostat.intake import Intake, Times
+from homeostat.restoration import Restoration
 from homeostat.settings import Settings
+from homeostat.tokens import TokenError, own_token
 from homeostat.version import VERSION
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
+from knowledge.windows import Gap
 from receiver.memory import keep_large_buffers
 from status.app import create_app
+from status.orders import Desk
 
 if TYPE_CHECKING:
     from healing.cluster.kube.adapter import KubernetesCluster
+    from healing.cluster.kube.replicas import Replicated
 
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
@@ -49,8 +55,12 @@ class Brain:
             bytes_max=settings.analysis.buffer_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        self.cluster = _cluster(settings, self.clock)
+        self.replicated = _replicated(settings, self.clock)
+        self.cluster = (
+            self.replicated.cluster if self.replicated else _cluster(settings, self.clock)
+        )
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
+        has_log = settings.receiver.durability == "wal"
         epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
         self._journal = journal
         self.control = Control(
@@ -59,16 +69,27 @@ class Brain:
             journal=journal,
             journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
-            state=beginning(journal.memory(epoch), epoch=epoch),
+            state=beginning(journal.memory(epoch), epoch=epoch, started_unix_ns=now),
             settings=core,
             now_unix_ns=now,
+            succession=self.replicated.succession if self.replicated else None,
+            stopped=EmergencyStop(settings.stop_file).reason,
+            back_s=settings.analysis.window_s if has_log else 0.0,
         )
-        self.intake = Intake(
-            self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
-        )
+        self._restoration = Restoration(receivers=settings.receiver.processes if has_log else 0)
+        self.intake = Intake(self._buffers, self._times, replayed=self._restoration.done)
+        if has_log:
+            self._buffers.hold(self.control.needed_since_unix_ns())
+        elif epoch > 1:
+            reason = "the analysis was started anew, what it held in memory is lost"
+            self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=reason))
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
+        missing = await self._restoration.wait()
+        if missing is not None:
+            now = self.clock.now_unix_ns()
+            self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=missing))
         is_driven = self._settings.clock.kind == "driven"
         while (due := self.control.next_tick_unix_ns()) <= to_unix_ns:
             if is_driven:
@@ -76,7 +97,15 @@ class Brain:
             await self.control.tick(self.clock.now_unix_ns)
         if is_driven:
             self.clock.set(to_unix_ns)
+        self._buffers.hold(None)
         self._buffers.trim(to_unix_ns)
+
+    def _times(self) -> Times:
+        return Times(
+            now_unix_ns=self.clock.now_unix_ns(),
+            watermark_unix_ns=self.control.watermark_unix_ns(),
+            needed_since_unix_ns=self.control.needed_since_unix_ns(),
+        )
 
     async def diagnose(
         self, onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]
@@ -95,14 +124,21 @@ class Brain:
             version=VERSION,
             now_unix_ns=now,
             mode=mode,
+            role=control.replica.role,
+            epoch=control.replica.epoch,
             notes=publish.notes_of(
-                mode, has_cluster=self.cluster is not None, cluster_note=control.cluster_note
+                mode,
+                has_cluster=self.cluster is not None,
+                cluster_note=control.cluster_note,
+                replica_notes=control.replica.notes(),
+                gap=control.tables.gap,
             ),
             halted=control.halted,
             is_warm=bool(control.state.situation and control.state.situation.is_warm),
             freshness=self._buffers.freshness(now),
             ingest=publish.ingest_of(self._buffers, duplicate_count=control.duplicate_count()),
             receivers=dict(self.intake.counters),
+            senders=dict(self.intake.services),
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
             issues=control.state.analysis.issues,
@@ -110,7 +146,24 @@ class Brain:
             actions=publish.actions_of(control.state),
             sized=control.sized,
             regulated=control.outputs.regulated if control.outputs else (),
+            stopped=EmergencyStop(self._settings.stop_file).reason(),
+            pauses=control.healing(now).pauses,
+            escalations=control.healing(now).escalations,
         )
+
+
+def _replicated(settings: Settings, clock: Clock) -> "Replicated | None":
+    """The parts of one of several replicas; None for one that is alone."""
+    section = settings.cluster
+    if not section.is_leased:
+        return None
+    from healing.cluster.kube.replicas import replicated  # noqa: PLC0415 - as in `_cluster`
+
+    return replicated(
+        section.for_kubernetes(),
+        namespace=section.home or "homeostat",
+        now_unix_ns=clock.now_unix_ns,
+    )
 
 
 def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
@@ -137,17 +190,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
+async def _serve(brain: Brain, settings: Settings, web: socket.socket, token: str) -> None:
     """Run all loops until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    desk = Desk(
+        token=token,
+        give=brain.control.give,
+        now_unix_ns=brain.clock.now_unix_ns,
+    )
     app = create_app(
         brain.snapshot,
         brain.diagnose,
         find_trace=brain.intake.questions.trace,
         version=VERSION,
+        desk=desk,
     )
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     server = _Server(config)
@@ -156,12 +215,19 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
             tasks.create_task(brain.intake.serve(settings.frames_socket), name="frames"),
             tasks.create_task(_time(brain, settings), name="clock"),
         ]
+        if brain.replicated is not None:
+            lease = brain.replicated.succession.leadership.run()
+            eternal.append(tasks.create_task(lease, name="lease"))
         http = tasks.create_task(server.serve(sockets=[web]), name="status")
         await stop.wait()
         server.should_exit = True
         await http
         for task in eternal:
             task.cancel()
+    if brain.replicated is not None:
+        if not brain.control.is_writing:  # or a successor might begin before a write has ended
+            await brain.replicated.succession.leadership.give_up()
+        await brain.replicated.api.close()
     if brain.cluster is not None:
         await brain.cluster.close()
     brain.control.close()
@@ -186,6 +252,7 @@ def run(settings: Settings) -> int:
         web.bind((host, int(port)))
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         journal = Journal.open(settings.knowledge.journal)
+        token = own_token(settings.token_file)
     except OSError as error:
         sys.stderr.write(
             f"cannot listen on {settings.status.listen}: {error.strerror}; "
@@ -195,6 +262,9 @@ def run(settings: Settings) -> int:
     except JournalError as error:
         sys.stderr.write(f"{error}; or set knowledge.journal\n")
         return CANNOT_SERVE
+    except TokenError as error:
+        sys.stderr.write(f"{error}; or set status.token_file\n")
+        return CANNOT_SERVE
     brain = Brain(settings, journal)
     address = ":".join(map(str, web.getsockname()[:2]))
     sys.stderr.write(f"brain listening status=http://{address} pid={os.getpid()}\n")
@@ -202,7 +272,7 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     try:
-        asyncio.run(_serve(brain, settings, web))
+        asyncio.run(_serve(brain, settings, web, token))
     finally:
         journal.close()
     return 0

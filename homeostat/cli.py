@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeostat import parent
+from homeostat import order_commands, parent
 from homeostat.version import VERSION
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    order_commands.add(commands)
     _add_cluster(commands)
     _add_demo(commands)
     return parser
@@ -78,12 +79,19 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, text in (
         ("rbac", "print the least rights in Kubernetes that the settings need"),
+        ("admission", "print the policy by which the API server keeps us within our bounds"),
         ("doctor", "per workload of the cluster: what could be done, what not, and why"),
         ("unwind", "take back all that is in force in the cluster"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, help="settings file (YAML)")
         command.set_defaults(run=_cluster, command=name)
+        if name == "unwind":
+            command.add_argument(
+                "--expired",
+                action="store_true",
+                help="only boosts whose time is over, such as from a CronJob",
+            )
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -95,7 +103,11 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.set_defaults(run=_demo)
     command = commands.add_parser("twin", help="the simulated shop and cluster of the demo, alone")
     command.add_argument("--otlp", required=True, help="host:port that telemetry is sent to")
-    command.add_argument("--cluster-socket", type=Path, required=True)
+    place = command.add_mutually_exclusive_group(required=True)
+    place.add_argument("--cluster-socket", type=Path, help="where it serves a cluster of its own")
+    place.add_argument(
+        "--mirror", action="store_true", help="follow the pods of another cluster instead"
+    )
     command.add_argument("--control-socket", type=Path, required=True)
     command.add_argument("--seed", type=int, default=1)
     command.add_argument("--start-unix-ns", type=int, required=True)
@@ -143,13 +155,15 @@ def _cluster(options: argparse.Namespace) -> int:
         return EXIT_SETTINGS
     if options.command == "rbac":
         return cluster_commands.print_rbac(settings)
+    if options.command == "admission":
+        return cluster_commands.print_admission(settings)
     if settings.cluster.kind != "kubernetes":
         found = settings.cluster.kind
         print(f"cluster.kind: got {found!r}: expected kubernetes", file=sys.stderr)
         return EXIT_SETTINGS
     if options.command == "doctor":
         return cluster_commands.examine_cluster(settings)
-    return cluster_commands.unwind_cluster(settings)
+    return cluster_commands.unwind_cluster(settings, only_expired=options.expired)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from healing.cluster.kube.adapter import KubernetesCluster
+from healing.cluster.kube.admission import policy
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.rbac import manifests
 from healing.cluster.kube.unwind import InForce, in_force, unwind
@@ -21,10 +22,21 @@ EXIT_FAILED = 1
 
 def print_rbac(settings: Settings) -> int:
     """Print the least rights that these settings need, as YAML to be applied."""
-    namespace = settings.cluster.own_namespace or "homeostat"
+    namespace = settings.cluster.home or "homeostat"
     sys.stdout.write(
         yaml.safe_dump_all(manifests(settings.healing, own_namespace=namespace), sort_keys=False)
     )
+    return 0
+
+
+def print_admission(settings: Settings) -> int:
+    """Print the policy that keeps our account within its bounds, as YAML to be applied."""
+    made = policy(
+        settings.healing,
+        own_namespace=settings.cluster.home or "homeostat",
+        replicas_max=settings.cluster.replicas_max,
+    )
+    sys.stdout.write(yaml.safe_dump_all(made, sort_keys=False, width=100))
     return 0
 
 
@@ -43,10 +55,10 @@ def examine_cluster(settings: Settings) -> int:
     return 0
 
 
-def unwind_cluster(settings: Settings) -> int:
-    """Take back what is in force; 0 only if all of it was."""
+def unwind_cluster(settings: Settings, *, only_expired: bool) -> int:
+    """Take back what is in force, or what should not be any more; 0 only if all of it was."""
     try:
-        held, outcomes = asyncio.run(_unwound(settings))
+        held, outcomes = asyncio.run(_unwound(settings, only_expired=only_expired))
     except (ClusterUnavailableError, ApiSettingsError) as error:
         sys.stderr.write(f"the cluster does not answer: {error}\n")
         return EXIT_FAILED
@@ -56,7 +68,8 @@ def unwind_cluster(settings: Settings) -> int:
         came = f": {outcome.status} {outcome.reason}".rstrip() if outcome else ""
         sys.stdout.write(f"{each.workload}: {each.text}{came}\n")
     if not held:
-        sys.stdout.write("nothing is in force\n")
+        over = " beyond its time" if only_expired else ""
+        sys.stdout.write(f"nothing is in force{over}\n")
     return 0 if all(outcome.status == "applied" for outcome in outcomes) else EXIT_FAILED
 
 
@@ -68,12 +81,16 @@ async def _examined(settings: Settings) -> tuple[Finding, ...]:
         await cluster.close()
 
 
-async def _unwound(settings: Settings) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
+async def _unwound(
+    settings: Settings, *, only_expired: bool
+) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
     section = settings.cluster
     api = await Api.connect(kubeconfig=section.kubeconfig, context=section.context)
     cluster = KubernetesCluster(section.for_kubernetes(), now_unix_ns=time.time_ns)
     try:
-        held = await in_force(api, now_unix_ns=time.time_ns())
+        held = await in_force(
+            api, await cluster.report(), now_unix_ns=time.time_ns(), only_expired=only_expired
+        )
         return held, await unwind(cluster, held, now_unix_ns=time.time_ns)
     finally:
         await cluster.close()

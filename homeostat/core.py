@@ -1,6 +1,6 @@
 """The pure core: one tick of analysis and healing. `homeostat replay` runs this very function."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
@@ -12,7 +12,7 @@ from healing.right_size import RightSizeState
 from healing.right_size import step as right_size
 from healing.settings import HealingSettings
 from healing.situation import Situation
-from healing.step import HealingState
+from healing.state import HealingState
 from healing.step import step as heal
 from knowledge.journal import Memory
 from knowledge.ticks import TickInputs, TickOutputs
@@ -37,10 +37,17 @@ class CoreState:
     situation: Situation | None = None
 
 
-def beginning(memory: Memory, *, epoch: int) -> CoreState:
-    """Return the state that a service starts with as `epoch`, by what the journal remembers."""
-    return CoreState(
-        healing=recover(memory, epoch=epoch), regulation=recover_regulation(memory, epoch=epoch)
+def beginning(
+    memory: Memory, *, epoch: int, started_unix_ns: int, before: CoreState | None = None
+) -> CoreState:
+    """Return the state that a service heals with as `epoch`, by what is remembered.
+
+    One that took over goes on with its own analysis, that of `before`.
+    """
+    return replace(
+        before or CoreState(),
+        healing=recover(memory, epoch=epoch, started_unix_ns=started_unix_ns),
+        regulation=recover_regulation(memory, epoch=epoch),
     )
 
 
@@ -66,12 +73,24 @@ def tick(
         freshness=inputs.freshness,
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
+        stopped=inputs.stopped,
         workloads=analysis.workloads,
     )
+    if not inputs.is_leader:
+        watched = TickOutputs(
+            symptoms=seen.symptoms,
+            issues=seen.issues,
+            approved=(),
+            refused=(),
+            intents=(),
+            verdicts=(),
+        )
+        return replace(state, analysis=analysis, situation=situation), watched
     healing, done = heal(
         state.healing,
         situation,
         inputs.outcomes,
+        inputs.orders,
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
     )

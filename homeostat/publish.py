@@ -3,7 +3,7 @@
 from analysis.buffers import Buffers
 from healing.execute import Execution
 from healing.ledger import Entry
-from healing.step import HealingState
+from healing.state import HealingState
 from homeostat.core import CoreState
 from knowledge.plans import Mode, Refused
 from knowledge.schemas import SIGNALS
@@ -55,7 +55,14 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
     return tuple(result)
 
 
-def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tuple[str, ...]:
+def notes_of(
+    mode: Mode,
+    *,
+    has_cluster: bool,
+    cluster_note: str | None,
+    replica_notes: tuple[str, ...] = (),
+    gap: str | None = None,
+) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
     if not has_cluster:
@@ -64,6 +71,9 @@ def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tupl
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    notes += replica_notes
+    if gap is not None:
+        notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)
 
 

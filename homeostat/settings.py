@@ -15,10 +15,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from analysis.settings import AnalysisSettings
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.settings import HealingSettings
+from homeostat.exposure import refuse_exposure
 from receiver.settings import ReceiverSettings
 
 ENV_PREFIX: Final = "HOMEOSTAT_"
 PORT_MAX: Final = 65535
+POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where a pod finds the name of its own namespace."""
 SERVICE_LINK: Final = re.compile(
     r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
 )
@@ -57,11 +60,41 @@ class HttpSection(_Section):
     cors_origins: list[str] = []
 
 
+class WalSection(_Section):
+    """The receivers' own log, with `receiver.durability: wal`."""
+
+    folder: Path | None = None
+    bytes_max: int = Field(default=4 * 2**30, ge=2**20)
+    segment_bytes: int = Field(default=64 * 2**20, ge=2**16)
+
+
+class TlsSection(_Section):
+    """Certificates of both OTLP servers, PEM; read again when they are replaced."""
+
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "TlsSection":
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("expected both cert_file and key_file, or neither")
+        if self.client_ca_file is not None and self.cert_file is None:
+            raise ValueError("client_ca_file: expected cert_file and key_file beside it")
+        return self
+
+
 class ReceiverSection(_Section):
     """The receiver processes."""
 
     grpc: GrpcSection = GrpcSection()
     http: HttpSection = HttpSection()
+    tls: TlsSection = TlsSection()
+    principals_file: Path | None = None
+    insecure_listen: bool = False
+    connections_max: int = Field(default=16_384, gt=0)
+    streams_max: int = Field(default=100, gt=0)
+    connection_age_max_s: float = Field(default=600.0, gt=0)
     processes: int = Field(default=1, ge=1, le=64)
     max_message_bytes: int = Field(default=64 * 2**20, gt=0)
     items_per_request_max: int = Field(default=200_000, gt=0)
@@ -70,6 +103,18 @@ class ReceiverSection(_Section):
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
     recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
+    durability: Literal["memory", "wal"] = "memory"
+    wal: WalSection = WalSection()
+
+    @model_validator(mode="after")
+    def _not_exposed(self) -> "ReceiverSection":
+        refuse_exposure(
+            {"grpc.listen": self.grpc.listen, "http.listen": self.http.listen},
+            is_insecure_allowed=self.insecure_listen,
+            has_tls=self.tls.cert_file is not None,
+            has_authentication=bool(self.principals_file or self.tls.client_ca_file),
+        )
+        return self
 
 
 class ClusterSection(_Section):
@@ -82,6 +127,31 @@ class ClusterSection(_Section):
     own_namespace: str | None = None
     replicas_max: int = Field(default=10, ge=2)
     usage_s: float = Field(default=15.0, gt=0)
+    lease: bool | None = None
+    lease_s: float = Field(default=13.0, ge=12.5, le=15.0)
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a lease decides which of several replicas may write."""
+        is_inside = self.kind == "kubernetes" and self.kubeconfig is None
+        return is_inside if self.lease is None else self.lease
+
+    @property
+    def home(self) -> str | None:
+        """The namespace that Homeostat itself runs in; None outside of a cluster."""
+        if self.own_namespace or self.kubeconfig or not POD_NAMESPACE.is_file():
+            return self.own_namespace
+        return POD_NAMESPACE.read_text().strip() or None
+
+    @model_validator(mode="after")
+    def _lease_placed(self) -> "ClusterSection":
+        if self.lease and self.kind != "kubernetes":
+            raise ValueError(f"lease is true, kind is {self.kind}: expected kubernetes")
+        if self.lease and self.kubeconfig and not self.own_namespace:
+            raise ValueError(
+                "lease is true: expected own_namespace beside it, for lease and ledger"
+            )
+        return self
 
     @model_validator(mode="after")
     def _socket_named(self) -> "ClusterSection":
@@ -94,7 +164,8 @@ class ClusterSection(_Section):
         return KubernetesSettings(
             kubeconfig=self.kubeconfig,
             context=self.context,
-            own_namespace=self.own_namespace,
+            own_namespace=self.home,
+            lease_s=self.lease_s,
             replicas_max=self.replicas_max,
             usage_s=self.usage_s,
         )
@@ -111,6 +182,7 @@ class StatusSection(_Section):
     """The status surface."""
 
     listen: Address = "127.0.0.1:8080"
+    token_file: Path | None = None
 
 
 class KnowledgeSection(_Section):
@@ -138,9 +210,24 @@ class Settings(_Section):
         return self.state_dir / "frames.sock"
 
     @property
+    def stop_file(self) -> Path:
+        """While this is there nothing is written to the cluster."""
+        return Path(self.healing.stop_file or self.state_dir / "stop")
+
+    @property
+    def token_file(self) -> Path:
+        """Holds the token that orders need."""
+        return self.status.token_file or self.state_dir / "token"
+
+    @property
     def clock_socket(self) -> Path:
         """Where a driver advances the clock."""
         return self.state_dir / "clock.sock"
+
+    @property
+    def wal_folder(self) -> Path:
+        """Where the receivers' log lies."""
+        return self.receiver.wal.folder or self.state_dir / "wal"
 
     def for_receiver(self) -> ReceiverSettings:
         """The settings of a receiver process."""
@@ -150,6 +237,14 @@ class Settings(_Section):
             grpc_listen=section.grpc.listen,
             http_listen=section.http.listen,
             http_cors_origins=tuple(section.http.cors_origins),
+            tls_cert_file=_text(section.tls.cert_file),
+            tls_key_file=_text(section.tls.key_file),
+            tls_client_ca_file=_text(section.tls.client_ca_file),
+            principals_file=_text(section.principals_file),
+            grpc_connections_max=section.connections_max,
+            http_connections_max=section.connections_max,
+            grpc_streams_max=section.streams_max,
+            connection_age_max_s=section.connection_age_max_s,
             max_message_bytes=section.max_message_bytes,
             items_per_request_max=section.items_per_request_max,
             inflight_bytes_max=section.inflight_bytes_max,
@@ -157,7 +252,14 @@ class Settings(_Section):
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
             recent_bytes_max=section.recent_bytes_max,
+            wal_folder=str(self.wal_folder) if section.durability == "wal" else "",
+            wal_bytes_max=section.wal.bytes_max,
+            wal_segment_bytes=section.wal.segment_bytes,
         )
+
+
+def _text(path: Path | None) -> str:
+    return "" if path is None else str(path)
 
 
 def load(path: Path | None, environ: dict[str, str] | None = None) -> Settings:
@@ -211,5 +313,7 @@ def _explained(item: Any) -> str:
     if item["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return f"{key}: there is no such key"
     expected = item["msg"].removeprefix("Value error, ")
-    shown = item["input"] if not isinstance(item["input"], dict) else "these values"
-    return f"{key}: got {shown!r}: {expected[0].lower()}{expected[1:]}"
+    expected = expected[0].lower() + expected[1:]
+    if isinstance(item["input"], dict):  # several keys together; the text names them
+        return f"{key}: {expected}"
+    return f"{key}: got {item['input']!r}: {expected}"

@@ -38,6 +38,43 @@ class Revision:
     created_unix_ns: int
 
 
+ScalerKind = Literal["HorizontalPodAutoscaler", "ScaledObject"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaler:
+    """The autoscaler that sets a workload's replicas, between its floor and its ceiling.
+
+    `floor` is None where the object does not name one. `steered_by`: who decides about the object
+    itself, if that is not the person who wrote it. The other fields are as those of `Workload`.
+    """
+
+    kind: ScalerKind
+    name: str
+    uid: str
+    resource_version: str
+    floor: int | None
+    ceiling: int
+    steered_by: str | None = None
+    last_action_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boost:
+    """Room that an action of ours added, for a time: `after` where `before` had been enough.
+
+    It is written on the object itself, so that it ends even where our memory is lost. `before` is
+    what was there before the first of several boosts: nothing of ours ever goes below that.
+    """
+
+    action_id: str
+    of: Literal["replicas", "floor"]
+    before: int | None
+    after: int
+    since_unix_ns: int
+    expires_unix_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """One workload: its wanted and real size, releases, and who else steers it.
@@ -47,6 +84,7 @@ class Workload:
     it, which rides in the write itself; so a write whose answer was lost can be looked up. A
     revision number names a release for good. `steered_by` has the last word on all of it,
     `scaled_by` on its replicas, `released_by` on its release; `untouchable` says why nobody may.
+    `room`: how many more of its pods quota and nodes have room for; None where that is not known.
     """
 
     key: WorkloadKey
@@ -64,6 +102,20 @@ class Workload:
     scaled_by: str | None = None
     released_by: str | None = None
     untouchable: str | None = None
+    room: int | None = None
+    scaler: Scaler | None = None
+    boost: Boost | None = None
+
+    def token_of(self, change: "Change") -> str:
+        """The version of the object that `change` is written to; empty where there is none."""
+        if change.kind != "set_floor":
+            return self.resource_version
+        return self.scaler.resource_version if self.scaler else ""
+
+    def was_written_by(self, intent_id: str) -> bool:
+        """Whether that intent was the last to write to the workload, or to its autoscaler."""
+        ids = {self.last_action_id, self.scaler.last_action_id if self.scaler else ""}
+        return intent_id in ids
 
     def previous_revision(self, *, condemned: frozenset[int]) -> Revision | None:
         """The release before the current one that the cluster still has and nobody condemned."""
@@ -84,11 +136,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterReport:
-    """All that the adapter knew at `observed_unix_ns`."""
+    """All that the adapter knew at `observed_unix_ns`.
+
+    `stopped`: why nothing at all may be written, where an object in the cluster says so.
+    """
 
     observed_unix_ns: int
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
+    stopped: str | None = None
 
     def workload(self, key: WorkloadKey) -> Workload | None:
         """The workload of that very uid."""
@@ -107,6 +163,26 @@ class Scale:
     target: WorkloadKey
     replicas: int
     replicas_before: int
+    boost_s: float | None = None
+    """How long what is added is to stay; None: for good, or until somebody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFloor:
+    """Let the autoscaler of `target` keep at least `floor` replicas, if it is `floor_before` now.
+
+    The way to more room where an autoscaler sets the replicas: it stays their only master. None is
+    a floor that the object does not name.
+    """
+
+    kind: Literal["set_floor"] = "set_floor"
+    target: WorkloadKey
+    scaler_kind: ScalerKind
+    scaler_name: str
+    scaler_uid: str
+    floor: int | None
+    floor_before: int | None
+    boost_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +203,7 @@ class RollBackRelease:
     revision_before: int
 
 
-Change = Scale | Restart | RollBackRelease
+Change = Scale | SetFloor | Restart | RollBackRelease
 """What can be done to a workload; absolute, so that doing it twice is doing it once."""
 
 
@@ -179,8 +255,20 @@ class Cluster(Protocol):
         ...
 
     async def write(self, intent: WriteIntent) -> WriteOutcome:
-        """Try the write once: test the preconditions, dry run, write, read back."""
+        """Try the write once: test the preconditions, dry run, write, read back.
+
+        Raises:
+            ClusterUnavailableError: the cluster does not answer.
+            OvertakenError: the target changed meanwhile, and surely nothing was written.
+        """
         ...
+
+
+class OvertakenError(Exception):
+    """The target changed between the look and the write: surely nothing was written.
+
+    It may be tried again, once the guards were asked anew.
+    """
 
 
 class ClusterUnavailableError(Exception):

@@ -1,7 +1,7 @@
 """What is wrong and why: symptoms, causes, issues."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from knowledge.identity import ServiceKey, WorkloadKey
 
@@ -29,6 +29,9 @@ class Symptom:
     evidence: tuple[str, ...]
     exemplars: tuple[str, ...]
 
+
+EXPLAINS_MIN: Final = 0.5
+"""A service that explains less of an issue than this is not its cause, and nothing to act upon."""
 
 CauseKind = Literal["slow", "failing", "unreachable"]
 

@@ -21,6 +21,8 @@ _RESOURCE: Final = [
     pa.field("version", LABEL),  # service.version
     pa.field("pod", LABEL),  # k8s.pod.name
     pa.field("pod_uid", LABEL),  # k8s.pod.uid
+    pa.field("principal", LABEL),  # who sent it, as authenticated; empty where nobody is asked
+    pa.field("is_verified", pa.bool_()),  # whether the principal may speak for the service
 ]
 
 SPANS: Final = pa.schema(
@@ -147,6 +149,14 @@ ENTRIES: Final = pa.schema(
         pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
         pa.field("earlier_ms", pa.list_(pa.float64())),  # of the window before it
         pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
+    ]
+)
+GAPS: Final = pa.schema(
+    [
+        # event time of rows that we lost: whatever the window says, some of it is missing
+        pa.field("start_unix_ns", pa.int64()),
+        pa.field("end_unix_ns", pa.int64()),
+        pa.field("reason", pa.string()),
     ]
 )
 

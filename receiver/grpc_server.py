@@ -1,12 +1,12 @@
 """OTLP/gRPC: unary Export for traces, metrics and logs, on raw bytes.
 
-The options below make large requests cheaper (fewer reads and frames per message) and bound what a
-stranger can hold: streams per connection, handshakes, metadata. grpcio inflates gzip itself and
-applies the size limit to the inflated message.
+Who sends is known before anything of the body is read (grpc_calls.py), bodies are read by a bounded
+number of readers (grpc_readers.py), and compressed ones are inflated here, within bounds.
 """
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -16,38 +16,41 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from knowledge.schemas import Signal
 from receiver.admission import Gate
 from receiver.answers import accepted, refused
+from receiver.grpc_calls import SERVICES, Exports, sender_of
+from receiver.grpc_options import credentials_of, options_of
+from receiver.grpc_readers import LOOK_S, Readers
+from receiver.identify import NOT_KNOWN, Identity, Sender
+from receiver.inflate import TooLargeError, coding_of, inflate
 from receiver.pipeline import Outcome, Pipeline
+from receiver.principals import Principal
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
+from receiver.tls import Certificates
+from receiver.watched import Watched
 
-SERVICES: Final[dict[str, Signal]] = {
-    "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
-    "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
-    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
-}
-_OPTIONS: Final = (
-    ("grpc.so_reuseport", 1),  # several receivers may share one port
-    ("grpc.http2.lookahead_bytes", 16 * 2**20),
-    ("grpc.http2.max_frame_size", 2**24 - 1),
-    ("grpc.experimental.tcp_read_chunk_size", 2**20),
-    ("grpc.experimental.tcp_min_read_chunk_size", 256 * 2**10),
-    ("grpc.experimental.tcp_max_read_chunk_size", 16 * 2**20),
-    ("grpc.max_concurrent_streams", 100),
-    ("grpc.max_allowed_incoming_connections", 16_384),
-    ("grpc.server_handshake_timeout_ms", 10_000),
-    ("grpc.max_connection_age_ms", 600_000),
-    ("grpc.max_connection_age_grace_ms", 30_000),
+_PLACE_WAIT_S: Final = 1.0
+"""How long a request waits for a place among the readers."""
+
+
+REMEDY: Final = (
+    "another process may hold it; stop that one or set receiver.grpc.listen or receiver.http.listen"
 )
 
 
 class ListenError(RuntimeError):
-    """The address cannot be listened on."""
+    """It cannot be served as the settings say; the text says why, and what to do."""
 
 
 class GrpcServer:
     """The gRPC server of one receiver."""
 
-    def __init__(self, settings: ReceiverSettings, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        pipeline: Pipeline,
+        identity: Identity,
+        certificates: Watched[Certificates] | None,
+    ) -> None:
         """Bind; nothing is served before `start`.
 
         Raises:
@@ -55,22 +58,23 @@ class GrpcServer:
         """
         self._settings = settings
         self._pipeline = pipeline
+        self._identity = identity
         # A request that waits holds a thread. Twice as many threads as may wait, so that a refusal
         # never waits for one itself.
         self._threads = Gate(
             bytes_max=settings.workers, requests_max=settings.workers, monotonic_s=time.monotonic
         )
-        pool = ThreadPoolExecutor(2 * settings.workers, thread_name_prefix="export")
-        limit = ("grpc.max_receive_message_length", settings.max_message_bytes)
-        self._server = grpc.server(pool, options=(*_OPTIONS, limit))
-        self._server.add_generic_rpc_handlers(
-            tuple(
-                grpc.method_handlers_generic_handler(
-                    service, {"Export": grpc.unary_unary_rpc_method_handler(self._export(signal))}
-                )
-                for service, signal in SERVICES.items()
-            )
+        self._readers = Readers(
+            places=settings.grpc_readers,
+            body_max_s=settings.grpc_body_max_s,
+            wait_s=_PLACE_WAIT_S,
+            monotonic_s=time.monotonic,
         )
+        self._stopped = threading.Event()
+        self._watch = threading.Thread(target=self._look, name="readers", daemon=True)
+        pool = ThreadPoolExecutor(2 * settings.workers, thread_name_prefix="export")
+        self._server = grpc.server(pool, options=options_of(settings))
+        self._server.add_generic_rpc_handlers((Exports(identity, self._export, self._deny),))
         self._health = health.HealthServicer(
             experimental_non_blocking=True,  # a watcher must not hold a thread
             experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
@@ -79,11 +83,15 @@ class GrpcServer:
         self.tell(ready=False)
         host, _, port = settings.grpc_listen.rpartition(":")
         try:
-            bound = self._server.add_insecure_port(settings.grpc_listen)
+            if certificates is None:
+                bound = self._server.add_insecure_port(settings.grpc_listen)
+            else:
+                credentials = credentials_of(certificates)
+                bound = self._server.add_secure_port(settings.grpc_listen, credentials)
         except RuntimeError as error:
-            raise ListenError(f"cannot listen on {settings.grpc_listen}") from error
+            raise ListenError(f"cannot listen on {settings.grpc_listen}: {REMEDY}") from error
         if not bound or (port != "0" and bound != int(port)):
-            raise ListenError(f"cannot listen on {settings.grpc_listen}")
+            raise ListenError(f"cannot listen on {settings.grpc_listen}: {REMEDY}")
         self.address: Final = f"{host}:{bound}"
 
     def tell(self, *, ready: bool) -> None:
@@ -96,35 +104,78 @@ class GrpcServer:
     def start(self) -> None:
         """Serve."""
         self._server.start()
+        self._watch.start()
 
     def stop(self, deadline_s: float) -> None:
         """Take no new request, let those in flight finish, cut what is left at the deadline."""
         self._server.stop(deadline_s).wait()
+        self._stopped.set()
 
-    def _outcome(self, signal: Signal, body: bytes, client: str) -> Outcome:
-        refusal = self._threads.enter(1, client)
+    def _look(self) -> None:
+        while not self._stopped.wait(LOOK_S):
+            if cancelled := self._readers.look():
+                self._pipeline.count("refused_slow", cancelled)
+
+    def _export(
+        self, signal: Signal, shown: Principal, bodies: Iterator[bytes], call: Any
+    ) -> bytes:
+        """Read the one message of a request and answer it.
+
+        The request is served as a stream of one, since only so a body is read when we say.
+        """
+        sender = sender_of(call, shown, self._identity)
+        refusal = self._threads.enter(1, sender.client)
         if refusal is not None:
-            self._pipeline.count_refusal(refusal)
-            return refusal
+            return self._answer(self._counted(refusal), call)
         try:
-            return self._pipeline.export(signal, body, client)
+            outcome = self._outcome(signal, bodies, sender, call)
         finally:
-            self._threads.leave(1, client)
+            self._threads.leave(1, sender.client)
+        return self._answer(outcome, call)
 
-    def _export(self, signal: Signal) -> Callable[[bytes, Any], bytes]:
-        def export(body: bytes, context: Any) -> bytes:
-            outcome = self._outcome(signal, body, client_of(context.peer()))
-            if not isinstance(outcome, Refusal):
-                return accepted(outcome)
-            answer = refused(outcome, self._settings)
-            context.set_trailing_metadata(answer.trailers)
-            context.set_code(answer.code)
-            context.set_details(answer.message)
-            return b""
+    def _outcome(
+        self, signal: Signal, bodies: Iterator[bytes], sender: Sender, call: Any
+    ) -> Outcome:
+        refusal = self._pipeline.gate.foretell(sender.client)
+        if refusal is not None:  # unread: most of the body does not even come
+            return self._counted(refusal)
+        reader = self._readers.enter(sender.client, call.cancel)
+        if isinstance(reader, Refusal):
+            return self._counted(reader)
+        try:
+            body = next(bodies, None)
+        finally:
+            self._readers.leave(reader)
+        if body is None:
+            return self._counted(Refusal(reason="malformed", message="expected one message"))
+        try:
+            whole = self._inflated(body)
+        except TooLargeError as error:
+            message = f"{error} (receiver.max_message_bytes)"
+            return self._counted(Refusal(reason="too_large", message=message))
+        except ValueError as error:
+            return self._counted(Refusal(reason="malformed", message=str(error)))
+        return self._pipeline.export(signal, whole, sender, wire_bytes=len(body))
 
-        return export
+    def _counted(self, refusal: Refusal) -> Refusal:
+        return self._pipeline.count_refusal(refusal)
 
+    def _inflated(self, body: bytes) -> bytes:
+        coding = coding_of(body)
+        if coding is None:
+            return body
+        return inflate(body, coding, self._settings.max_message_bytes)
 
-def client_of(peer: str) -> str:
-    """Return the client's address without its port, from gRPC's way to write it."""
-    return peer.rpartition(":")[0]
+    def _deny(self, _bodies: Iterator[bytes], call: Any) -> bytes:
+        """Answer one that does not show who it is; its body stays unread."""
+        refusal = Refusal(reason="unauthenticated", message=NOT_KNOWN)
+        return self._answer(self._counted(refusal), call)
+
+    def _answer(self, outcome: Outcome, call: Any) -> bytes:
+        if not isinstance(outcome, Refusal):
+            return accepted(outcome)
+        answer = refused(outcome, self._settings)
+        call.set_trailing_metadata(answer.trailers)
+        call.set_code(answer.code)
+        call.set_details(answer.message)
+        return b""

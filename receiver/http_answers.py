@@ -21,6 +21,7 @@ from receiver.refusal import Reason, Refusal
 
 OK: Final = 200
 _STATUSES: Final[dict[Reason, int]] = {
+    "unauthenticated": 401,
     "malformed": 400,
     "too_large": 413,
     "too_many_items": 413,  # exporters split the request and try the halves

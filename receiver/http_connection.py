@@ -6,6 +6,7 @@ waits unread. Everything here runs in the server's loop; limits of time are look
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any, Final
 
 import httptools
@@ -14,15 +15,9 @@ from receiver.http_answers import HttpAnswer, mistake_answer, outcome_answer
 from receiver.http_body import Body
 from receiver.http_host import Host
 from receiver.http_limits import State
-from receiver.http_route import (
-    Export,
-    Mistake,
-    Preflight,
-    cors,
-    find,
-    preflight,
-)
+from receiver.http_route import Export, Mistake, Preflight, cors, find, preflight
 from receiver.http_wire import CONTINUE, render
+from receiver.identify import Sender
 from receiver.pipeline import Outcome
 from receiver.refusal import Refusal
 
@@ -40,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._head_bytes = self._wire_bytes = 0
         self._exporting: Export | None = None
+        self._sender = Sender("")
         self.opened_s = self.changed_s = time.monotonic()
         self.state: State = "idle"
         self.close_after = False
@@ -147,9 +143,9 @@ class Connection(asyncio.Protocol):
         if isinstance(found, Export):
             admitted = self._host.admit(headers, self._transport)
             if isinstance(admitted, Mistake):
-                found = admitted
+                found = replace(admitted, encoding=found.encoding)
             else:
-                self.body.client = admitted
+                self._sender, self.body.client = admitted, admitted.client
                 found = self._read_on(found)
         self._what = found
         if isinstance(found, Mistake) and self._has_body():
@@ -180,7 +176,7 @@ class Connection(asyncio.Protocol):
         if isinstance(found, Export):
             self.state = "busy"
             self._exporting = found
-            self._host.export(self, found, self.body.take(), self.body.client)
+            self._host.export(self, found, self.body.take(), self._sender)
         elif isinstance(found, Mistake):
             self._host.count(found.reason)
             self._write(mistake_answer(found))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from receiver.http_route import Export, Mistake
+from receiver.identify import Sender
 from receiver.refusal import Refusal
 
 
@@ -24,7 +25,7 @@ class Host(Protocol):
     def closed(self, connection: Any) -> None:
         """Forget a connection."""
 
-    def admit(self, headers: Mapping[bytes, bytes], transport: Any) -> str | Mistake:
+    def admit(self, headers: Mapping[bytes, bytes], transport: Any) -> Sender | Mistake:
         """Return who sends, or why it may not."""
 
     def reserve(self, size_bytes: int, client: str) -> Refusal | None:
@@ -33,7 +34,7 @@ class Host(Protocol):
     def release(self, size_bytes: int, client: str) -> None:
         """Return memory that was set aside."""
 
-    def export(self, connection: Any, what: Export, body: bytes, client: str) -> None:
+    def export(self, connection: Any, what: Export, body: bytes, sender: Sender) -> None:
         """Work on a request; `Connection.settled` is called in the loop once it is done."""
 
     def count(self, reason: str) -> None:

@@ -4,9 +4,9 @@ from typing import Final, Literal
 
 from receiver.settings import ReceiverSettings
 
-State = Literal["idle", "head", "body", "busy", "answered", "closed"]
-"""Of a connection: between requests, reading the head, reading the body, waiting for the pipeline,
-throwing away the rest of a refused request."""
+State = Literal["handshake", "idle", "head", "body", "busy", "answered", "closed"]
+"""Of a connection: agreeing on keys, between requests, reading the head, reading the body, waiting
+for the pipeline, throwing away the rest of a refused request."""
 
 Judgement = Literal["keep", "end", "slow", "unanswered"]
 LINGER_S: Final = 2.0
@@ -24,6 +24,8 @@ def judge(
 ) -> Judgement:
     """Return what is to be done with a connection that has been in `state` for `waited_s`."""
     match state:
+        case "handshake":
+            return "end" if waited_s > settings.handshake_max_s else "keep"
         case "idle":
             return "end" if waited_s > settings.http_idle_max_s else "keep"
         case "head":

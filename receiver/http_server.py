@@ -20,15 +20,26 @@ from typing import Any, Final
 from knowledge.schemas import Signal
 from receiver.admission import Gate
 from receiver.counters import Counters
-from receiver.grpc_server import ListenError
+from receiver.grpc_server import REMEDY, ListenError
 from receiver.http_connection import Connection
 from receiver.http_limits import judge
 from receiver.http_route import Export, Mistake
+from receiver.http_tls import Tls
+from receiver.identify import NOT_KNOWN, Identity, Sender
 from receiver.inflate import TooLargeError, inflate
 from receiver.pipeline import Outcome, Pipeline, not_in_time
+from receiver.principals import NOBODY, Principal
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
+from receiver.tls import Certificates
+from receiver.watched import Watched
 
+_UNAUTHENTICATED: Final = Mistake(
+    status=401,
+    reason="unauthenticated",
+    message=NOT_KNOWN,
+    headers={b"WWW-Authenticate": b"Bearer"},
+)
 _SWEEP_S: Final = 0.5
 _INLINE_BYTES: Final = 4096
 """Compressed bodies up to this size are inflated in the loop: at most some 4 MB, 8 ms."""
@@ -37,7 +48,14 @@ _INLINE_BYTES: Final = 4096
 class HttpServer:
     """The HTTP server of one receiver."""
 
-    def __init__(self, settings: ReceiverSettings, pipeline: Pipeline, counters: Counters) -> None:
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        pipeline: Pipeline,
+        counters: Counters,
+        identity: Identity,
+        certificates: Watched[Certificates] | None,
+    ) -> None:
         """Bind; nothing is served before `start`.
 
         Raises:
@@ -46,6 +64,8 @@ class HttpServer:
         self._settings = settings
         self._pipeline = pipeline
         self._counters = counters
+        self._identity = identity
+        self._certificates = certificates
         self._incoming = Gate(
             bytes_max=settings.inflight_bytes_max,
             requests_max=settings.http_connections_max,
@@ -103,9 +123,20 @@ class HttpServer:
         """Forget a connection."""
         self._connections.pop(connection, None)
 
-    def admit(self, headers: Mapping[bytes, bytes], transport: Any) -> str | Mistake:  # noqa: ARG002 - for authentication
+    def admit(self, headers: Mapping[bytes, bytes], transport: Any) -> Sender | Mistake:
         """Return who sends, or why it may not."""
-        return _client_of(transport)
+        if self._identity.is_open:
+            return Sender(_client_of(transport), NOBODY, "http")
+        told = headers.get(b"authorization")
+        if told is None and self._identity.has_certificates:
+            names = transport.get_extra_info("certificate_names")
+            principal: Principal | None = self._identity.of_certificate(names)
+        else:
+            shown = None if told is None else told.decode("latin-1")
+            principal = self._identity.of_token(shown)
+        if principal is None:
+            return _UNAUTHENTICATED
+        return Sender(principal.name, principal, "http")
 
     def reserve(self, size_bytes: int, client: str) -> Refusal | None:
         """Set memory aside for a body that is on its way."""
@@ -123,19 +154,20 @@ class HttpServer:
         """Return the time as HTTP writes it."""
         return self._date
 
-    def export(self, connection: Connection, what: Export, body: bytes, client: str) -> None:
+    def export(self, connection: Connection, what: Export, body: bytes, sender: Sender) -> None:
         """Work on a request; the connection is told in the loop once it is done."""
         if what.encoding == "protobuf" and what.coding == "identity":
-            self._submit(connection, what.signal, body, client)
+            self._submit(connection, what.signal, body, sender)
         elif what.encoding == "protobuf" and len(body) <= _INLINE_BYTES:
-            self._prepare(connection, what, body, client)
+            self._prepare(connection, what, body, sender)
         else:
-            self._worker.submit(self._prepare, connection, what, body, client)
+            self._worker.submit(self._prepare, connection, what, body, sender)
 
     # by any thread
 
-    def _prepare(self, connection: Connection, what: Export, body: bytes, client: str) -> None:
+    def _prepare(self, connection: Connection, what: Export, body: bytes, sender: Sender) -> None:
         """Make the protobuf of a request that is compressed or JSON, and hand it on."""
+        wire_bytes = len(body)
         try:
             if what.coding != "identity":
                 body = inflate(body, what.coding, self.body_bytes_max)
@@ -149,10 +181,23 @@ class HttpServer:
         except ValueError as error:
             self._settle(connection, Refusal(reason="malformed", message=str(error)))
         else:
-            self._submit(connection, what.signal, body, client)
+            self._submit(connection, what.signal, body, sender, wire_bytes)
 
-    def _submit(self, connection: Connection, signal: Signal, body: bytes, client: str) -> None:
-        self._pipeline.submit(signal, body, client, lambda told: self._tell(connection, told))
+    def _submit(
+        self,
+        connection: Connection,
+        signal: Signal,
+        body: bytes,
+        sender: Sender,
+        wire_bytes: int = 0,
+    ) -> None:
+        self._pipeline.submit(
+            signal,
+            body,
+            sender,
+            lambda told: self._tell(connection, told),
+            wire_bytes=wire_bytes,
+        )
 
     def _settle(self, connection: Connection, refusal: Refusal) -> None:
         """Refuse what the pipeline has not seen."""
@@ -180,15 +225,19 @@ class HttpServer:
             self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(
-            lambda: Connection(self), sock=self._socket, backlog=1024
-        )
+        server = await self._loop.create_server(self._protocol, sock=self._socket, backlog=1024)
         self._listener = server
         while not self._stopped.is_set():
             self._date = email.utils.formatdate(usegmt=True).encode()
             self._sweep(time.monotonic())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), _SWEEP_S)
+
+    def _protocol(self) -> asyncio.Protocol:
+        connection = Connection(self)
+        if self._certificates is None:
+            return connection
+        return Tls(connection, self._certificates.get().context)
 
     def _sweep(self, now_s: float) -> None:
         """End connections that have been waited for long enough."""
@@ -236,5 +285,5 @@ def _bound(address: str) -> socket.socket:
     except OSError as error:
         bound.close()
         why = "is taken" if error.errno == errno.EADDRINUSE else error.strerror
-        raise ListenError(f"cannot listen on {address}: {why}") from error
+        raise ListenError(f"cannot listen on {address}: {why}; {REMEDY}") from error
     return bound

@@ -1,12 +1,15 @@
 """Decoded log requests to rows of knowledge.schemas.LOGS."""
 
+from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from knowledge.schemas import LOGS
 from receiver.flat import Rows, flatten, keep_usable, only_ids, text, times, within
+from receiver.nesting import Bytes
+from receiver.principals import Principal
 from receiver.templates import templates
 
 _SEVERITY_MAX: Final = 24
@@ -29,13 +32,13 @@ _WORD_BYTES_MAX: Final = 16
 """No word of the list is longer; a hostile text is not worth decoding."""
 
 
-def log_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the log records of `decoded`, one row of it a request."""
-    flat = flatten(decoded.column("resource_logs"), "scope_logs", "log_records")
+def log_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the log records of `decoded`, one row of it a request of one of `principals`."""
+    flat = flatten(decoded.column("resource_logs"), "scope_logs", "log_records", principals)
     records = flat.items
     happened = times(records.field("time_unix_nano"))
     observed = times(records.field("observed_time_unix_nano"))
-    time = pc.if_else(pc.equal(happened, 0), observed, happened)
+    time = np.where(happened == 0, observed, happened)
     columns = {
         "time_unix_ns": time,
         "severity": _severity(records),
@@ -46,16 +49,15 @@ def log_rows(decoded: pa.RecordBatch) -> Rows:
         "span_id": only_ids(records.field("span_id"), 8),
         **flat.labels(),
     }
-    tests = (("no time", pc.greater(time, 0)),)
-    batch, rejected = keep_usable(columns, LOGS, flat, tests, len(decoded))
-    return Rows(batch=batch, rejected=rejected, repaired={})
+    tests = (("no time", time > 0),)
+    return keep_usable(columns, LOGS, flat, tests, len(decoded))
 
 
-def _severity(records: pa.StructArray) -> pa.UInt8Array:
+def _severity(records: pa.StructArray) -> Bytes:
     """Return the severity's number, from its word where no number is given."""
     numbers = within(records.field("severity_number"), _SEVERITY_MAX)
-    unset = pc.equal(numbers, 0)
-    if not unset.true_count:
+    unset = numbers == 0
+    if not unset.any():
         return numbers
     words = records.field("severity_text").dictionary_encode()
     meant = [
@@ -64,4 +66,4 @@ def _severity(records: pa.StructArray) -> pa.UInt8Array:
         else 0
         for word in words.dictionary.to_pylist()
     ]
-    return pc.if_else(unset, pa.array(meant, pa.uint8()).take(words.indices), numbers)
+    return np.where(unset, np.array(meant, np.uint8)[words.indices.to_numpy()], numbers)

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import uuid
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -13,12 +14,16 @@ from receiver.counters import Counters
 from receiver.grpc_server import GrpcServer, ListenError
 from receiver.handover import Handover
 from receiver.http_server import HttpServer
+from receiver.identify import Identity
 from receiver.memory import keep_large_buffers
 from receiver.pipeline import Pipeline
 from receiver.pressure import measure
 from receiver.readiness import Readiness
 from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
+from receiver.tls import watched_certificates
+from receiver.wal.folder import FolderError
+from receiver.wal.log import Log, LogSettings
 
 CANNOT_LISTEN: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
@@ -28,11 +33,12 @@ class Receiver:
     """One running receiver: server, pipeline and the way to the brain."""
 
     def __init__(self, settings: ReceiverSettings) -> None:
-        """Bind the address; raises ListenError."""
+        """Bind the addresses, take a folder for the log; raises ListenError or FolderError."""
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
         self.recent = RecentRequests(bytes_max=settings.recent_bytes_max)
+        self._log = self._opened_log() if settings.wal_folder else None
         self._handover = Handover(
             path=settings.brain_socket,
             epoch=self.epoch,
@@ -40,11 +46,17 @@ class Receiver:
             inflight_max=settings.frames_inflight_max,
             timeout_s=settings.handover_timeout_s,
             recent=self.recent,
+            log=self._log,
         )
         self._pipeline = Pipeline(settings, self._handover, self.recent, self.counters)
-        self._http = HttpServer(settings, self._pipeline, self.counters)
         try:
-            self._grpc = GrpcServer(settings, self._pipeline)
+            identity = Identity(settings)
+            certificates = watched_certificates(settings)
+        except ValueError as error:
+            raise ListenError(str(error)) from error
+        self._http = HttpServer(settings, self._pipeline, self.counters, identity, certificates)
+        try:
+            self._grpc = GrpcServer(settings, self._pipeline, identity, certificates)
         except ListenError:
             self._http.stop(0.0)
             raise
@@ -56,6 +68,14 @@ class Receiver:
             measure=lambda: measure(settings.memory_bytes_max),
             tell=lambda ready: self._grpc.tell(ready=ready),
         )
+
+    def _opened_log(self) -> Log:
+        settings = LogSettings(
+            folder=Path(self._settings.wal_folder),
+            bytes_max=self._settings.wal_bytes_max,
+            segment_bytes=self._settings.wal_segment_bytes,
+        )
+        return Log(settings, epoch=self.epoch, counters=self.counters)
 
     @property
     def address(self) -> str:
@@ -74,6 +94,8 @@ class Receiver:
 
     def start(self) -> None:
         """Serve, and say where; returns at once."""
+        if self._log is not None:
+            self._log.start()
         self._handover.start()
         self._pipeline.start()
         self._grpc.start()
@@ -93,6 +115,8 @@ class Receiver:
         http.join()
         self._pipeline.stop()
         self._handover.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def _allow_many_connections() -> None:
@@ -111,11 +135,8 @@ def run(settings: ReceiverSettings) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         receiver = Receiver(settings)
-    except ListenError as error:
-        sys.stderr.write(
-            f"{error}: another process may hold it; stop that one or set receiver.grpc.listen "
-            "or receiver.http.listen\n"
-        )
+    except (FolderError, ListenError) as error:
+        sys.stderr.write(f"{error}\n")
         return CANNOT_LISTEN
     receiver.start()
     stop.wait()

@@ -5,8 +5,9 @@ put one after the other, in the order of `_KINDS`.
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +17,15 @@ from receiver.flat import (
     Flat,
     Rows,
     constant_label,
-    count,
     flatten,
     keep_usable,
     text,
     times,
     within,
 )
+from receiver.folding import metric_names
+from receiver.nesting import parent_indices
+from receiver.principals import Principal
 
 _TEMPORALITY_MAX: Final = 2
 _NO_RECORDED_VALUE: Final = 1
@@ -48,9 +51,9 @@ _KINDS: Final = (
 )
 
 
-def metric_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the data points of `decoded`, one row of it a request."""
-    metrics = flatten(decoded.column("resource_metrics"), "scope_metrics", "metrics")
+def metric_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the data points of `decoded`, one row of it a request of one of `principals`."""
+    metrics = flatten(decoded.column("resource_metrics"), "scope_metrics", "metrics", principals)
     parts = [_kind_rows(metrics, kind, len(decoded)) for kind in _KINDS]
     rejected = tuple(Counter[str]() for _ in range(len(decoded)))
     for part in parts:
@@ -60,42 +63,49 @@ def metric_rows(decoded: pa.RecordBatch) -> Rows:
     table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
     batch = table.to_batches()[0] if len(table) else parts[0].batch
     stale = sum(part.repaired["no_recorded_value"] for part in parts)
-    return Rows(batch=batch, rejected=rejected, repaired={"no_recorded_value": stale})
+    rejected_of = sum((Counter(part.rejected_of) for part in parts), Counter())
+    return Rows(
+        batch=batch,
+        rejected=rejected,
+        repaired={"no_recorded_value": stale},
+        rejected_of=rejected_of,
+    )
 
 
 def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
     """Return the points of one kind; those that say that they have no value are left out."""
     data = metrics.items.field(kind.name)
     lists = data.field("data_points")
-    metric_of = pc.list_parent_indices(lists)
-    stale = pc.not_equal(pc.bit_wise_and(lists.values.field("flags"), _NO_RECORDED_VALUE), 0)
+    metric_of = parent_indices(lists)
     points = lists.values
-    if stale.true_count:
-        told = pc.invert(stale)
-        points, metric_of = points.filter(told), metric_of.filter(told)
+    stale = points.field("flags").to_numpy() & _NO_RECORDED_VALUE != 0
+    if stale.any():
+        points, metric_of = points.filter(pa.array(~stale)), metric_of[~stale]
     flat = Flat(
         items=points,
-        resource_of=metrics.resource_of.take(metric_of),
+        resource_of=metrics.resource_of[metric_of],
         request_of=metrics.request_of,
         resource_attributes=metrics.resource_attributes,
+        principals=metrics.principals,
     )
     time = times(points.field("time_unix_nano"))
+    metric = pa.array(metric_of)
     columns = {
         "time_unix_ns": time,
         "start_unix_ns": times(points.field("start_time_unix_nano")),
-        "name": text(metrics.items.field("name").take(metric_of)),
-        "unit": text(metrics.items.field("unit").take(metric_of)),
+        "name": metric_names(text(metrics.items.field("name"))).take(metric),
+        "unit": text(metrics.items.field("unit").take(metric)),
         "type": constant_label(kind.name, len(points)),
-        **_meta(data, kind, metric_of),
+        **_meta(data, kind, metric),
         **_numbers(points, kind),
         **flat.labels(),
     }
-    tests = (("no time", pc.greater(time, 0)),)
-    batch, rejected = keep_usable(columns, METRICS, flat, tests, requests)
-    return Rows(batch=batch, rejected=rejected, repaired={"no_recorded_value": count(stale)})
+    tests = (("no time", time > 0),)
+    rows = keep_usable(columns, METRICS, flat, tests, requests)
+    return replace(rows, repaired={"no_recorded_value": int(stale.sum())})
 
 
-def _meta(data: pa.StructArray, kind: _Kind, metric_of: pa.Int64Array) -> dict[str, pa.Array]:
+def _meta(data: pa.StructArray, kind: _Kind, metric_of: pa.Int32Array) -> dict[str, Any]:
     """Return what a metric says of all its points."""
     rows = len(metric_of)
     return {

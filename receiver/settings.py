@@ -19,6 +19,40 @@ class ReceiverSettings:
     http_listen: str = "127.0.0.1:4318"
     """Address of OTLP/HTTP; port 0 picks a free one."""
 
+    tls_cert_file: str = ""
+    """Certificate chain of both servers, PEM; empty: no TLS. Read again when it is replaced."""
+
+    tls_key_file: str = ""
+    """Its private key, PEM."""
+
+    tls_client_ca_file: str = ""
+    """Authority that signs clients' certificates, PEM; if given, a client must show one."""
+
+    principals_file: str = ""
+    """Who may send, by token or certificate, and for which services (see principals.py); empty:
+    whoever reaches us. Read again when it is replaced."""
+
+    grpc_connections_max: int = 16_384
+    """gRPC connections at the same time; what comes beyond is closed at once."""
+
+    grpc_streams_max: int = 100
+    """Requests at the same time on one gRPC connection; a client waits before it sends more."""
+
+    grpc_metadata_bytes_max: int = 16 * 2**10
+    """Size of a gRPC request's metadata; a Collector's has some hundred bytes, a token 2 KiB."""
+
+    grpc_body_max_s: float = 10.0
+    """How long the body of a gRPC request may take, in seconds; no exporter waits longer."""
+
+    grpc_readers: int = 64
+    """gRPC bodies that are read at the same time; others wait in their sockets."""
+
+    connection_idle_max_s: float = 300.0
+    """How long a gRPC connection without a request is kept, in seconds."""
+
+    handshake_max_s: float = 10.0
+    """How long a handshake (TLS, HTTP/2) may take, in seconds."""
+
     http_cors_origins: tuple[str, ...] = ()
     """Origins of web pages that may send, `*` for any text: `https://*.example.com`."""
 
@@ -67,6 +101,16 @@ class ReceiverSettings:
 
     frames_inflight_max: int = 8
     """Frames that may wait for the brain's answer: enough to keep both sides busy."""
+
+    wal_folder: str = ""
+    """Where the log lies that makes acknowledged requests survive a kill; empty: there is none."""
+
+    wal_bytes_max: int = 4 * 2**30
+    """Bytes of the log of this process; beyond it requests are refused. The log reaches about two
+    minutes back, at some 200 bytes a span: enough for 150,000 spans a second."""
+
+    wal_segment_bytes: int = 64 * 2**20
+    """Bytes after which a file of the log is followed by the next; it is deleted as a whole."""
 
     handover_timeout_s: float = 8.0
     """How long a request may wait for the brain, in seconds. Below the 10 s after which exporters

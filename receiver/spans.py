@@ -1,16 +1,16 @@
 """Decoded trace requests to rows of knowledge.schemas.SPANS."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from knowledge.schemas import SPANS
-from receiver.attributes import Picker
+from receiver.attributes import Picked, Picker
 from receiver.flat import (
     Rows,
-    as_label,
-    count,
     flatten,
     ids,
     keep_usable,
@@ -19,6 +19,8 @@ from receiver.flat import (
     times,
     within,
 )
+from receiver.nesting import Bytes, Mask
+from receiver.principals import Principal
 from receiver.semconv import GRPC_CODES, GRPC_SERVER_FAULTS, SPAN_MEANINGS
 
 _SERVER: Final = 2
@@ -31,55 +33,50 @@ _HTTP_SERVER_FAULT: Final = 500
 _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 _SPANS: Final = Picker.of(SPAN_MEANINGS)
-_GRPC_SERVER_FAULTS: Final = pa.array(
-    [GRPC_CODES.index(name) for name in GRPC_SERVER_FAULTS], pa.int16()
-)
+_GRPC_SERVER_FAULTS: Final = np.array([name in GRPC_SERVER_FAULTS for name in GRPC_CODES])
+"""By the code's number."""
 
 
-def span_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the spans of `decoded`, one row of it a request."""
-    flat = flatten(decoded.column("resource_spans"), "scope_spans", "spans")
+def span_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the spans of `decoded`, one row of it a request of one of `principals`."""
+    flat = flatten(decoded.column("resource_spans"), "scope_spans", "spans", principals)
     spans = flat.items
     picked = _SPANS.pick(spans.field("attributes"))
     kind = within(spans.field("kind"), _KIND_MAX)
     start = times(spans.field("start_time_unix_nano"))
     end = times(spans.field("end_time_unix_nano"))
-    backwards = pc.greater(start, end)
+    backwards = start > end
     columns = {
         "trace_id": spans.field("trace_id"),
         "span_id": spans.field("span_id"),
         "parent_span_id": only_ids(spans.field("parent_span_id"), _SPAN_ID_BYTES),
-        "start_unix_ns": pc.if_else(backwards, end, start),
+        "start_unix_ns": np.minimum(start, end),
         "end_unix_ns": end,
         "kind": kind,
         "name": text(spans.field("name")),
         "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
-        "peer": as_label(_peer(kind, picked["peer"])),
+        "peer": picked["peer"].label((kind == _CLIENT) | (kind == _PRODUCER)),
         **flat.labels(),
     }
     tests = (
         ("invalid trace id", ids(columns["trace_id"], _TRACE_ID_BYTES)),
         ("invalid span id", ids(columns["span_id"], _SPAN_ID_BYTES)),
-        ("no start or end time", pc.and_(pc.greater(start, 0), pc.greater(end, 0))),
+        ("no start or end time", (start > 0) & (end > 0)),
     )
-    batch, rejected = keep_usable(columns, SPANS, flat, tests, len(decoded))
-    return Rows(
-        batch=batch,
-        rejected=rejected,
-        repaired={"negative_duration": count(backwards)},
-    )
+    rows = keep_usable(columns, SPANS, flat, tests, len(decoded))
+    return replace(rows, repaired={"negative_duration": int(backwards.sum())})
 
 
-def _status(spans: pa.StructArray) -> pa.BooleanArray:
+def _status(spans: pa.StructArray) -> Mask:
     """Return which spans say themselves that they failed."""
     status = spans.field("status")
-    failed = pc.equal(status.field("code"), _STATUS_ERROR)
-    return pc.and_(failed, pc.is_valid(status)) if status.null_count else failed
+    failed: Mask = status.field("code").to_numpy(zero_copy_only=False) == _STATUS_ERROR
+    if status.null_count:
+        failed &= status.is_valid().to_numpy(zero_copy_only=False)
+    return failed
 
 
-def _is_error(
-    kind: pa.UInt8Array, status: pa.BooleanArray, http: pa.Int16Array, grpc: pa.Int16Array
-) -> pa.BooleanArray:
+def _is_error(kind: Bytes, status: Mask, http: Picked, grpc: Picked) -> Mask:
     """Return which spans are failures of the one who served (or, for a client, of the call).
 
     Codes are believed before the status, since instrumentations set it for codes that are the
@@ -88,23 +85,13 @@ def _is_error(
     Source: semantic conventions, http-spans.md and rpc/grpc.md.
     """
     error = status
-    server = pc.equal(kind, _SERVER)
-    if http.null_count < len(http):
-        fault = pc.greater_equal(http, _HTTP_SERVER_FAULT)
-        caller = pc.and_(pc.greater_equal(http, _HTTP_CLIENT_FAULT), pc.invert(fault))
-        judged = pc.and_not(pc.or_(error, fault), caller)
-        error = pc.if_else(pc.and_(server, pc.is_valid(http)), judged, error)
-    if grpc.null_count < len(grpc):
-        told = pc.is_valid(grpc)
-        fault = pc.is_in(grpc, value_set=_GRPC_SERVER_FAULTS)
-        error = pc.if_else(pc.and_(server, told), fault, error)
-        client = pc.and_(pc.equal(kind, _CLIENT), told)
-        error = pc.if_else(client, pc.not_equal(grpc, 0), error)
+    if http.told.any():
+        code, told = http.values, http.told
+        fault = code >= _HTTP_SERVER_FAULT
+        judged = np.where(code >= _HTTP_CLIENT_FAULT, fault, error)
+        error = np.where((kind == _SERVER) & told, judged, error)
+    if grpc.told.any():
+        code, told = grpc.values, grpc.told
+        error = np.where((kind == _SERVER) & told, _GRPC_SERVER_FAULTS[code], error)
+        error = np.where((kind == _CLIENT) & told, code != 0, error)
     return error
-
-
-def _peer(kind: pa.UInt8Array, peer: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Return the callee's name on the spans of callers; on a server's span it is its own."""
-    caller = pc.or_(pc.equal(kind, _CLIENT), pc.equal(kind, _PRODUCER))
-    indices = pc.if_else(caller, peer.indices, pa.scalar(None, pa.int32()))
-    return pa.DictionaryArray.from_arrays(indices, peer.dictionary)

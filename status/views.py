@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
+from status.balance_views import AutoscalerView, SizingView
+from status.people import EscalationView, PauseView, escalated_of, pauses_of
+from status.top_services import TopServiceView, top_services
 
 
 class SignalView(BaseModel):
@@ -56,6 +59,11 @@ class PlanView(BaseModel):
     rollback: str
     facts: list[str]
     guards: list[str]
+    strategy: str = Field(description="the rung of the ladder that the plan comes from")
+    settling_s: float = Field(description="how long its effect takes to show, at the least")
+    cost: str = Field(description="what it takes while it works")
+    diff: list[str] = Field(description="what it changes, a line each")
+    digest: str = Field(description="names exactly this change of exactly this state: to approve")
 
 
 class VerdictView(BaseModel):
@@ -101,29 +109,6 @@ class ActionView(BaseModel):
     verdict: str | None
 
 
-class AutoscalerView(BaseModel):
-    """What an autoscaler found at its last look."""
-
-    workload: str
-    policy: str
-    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
-    wanted: int | None = Field(description="by the controller alone; null: it holds")
-    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
-    reason: str
-    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
-
-
-class SizingView(BaseModel):
-    """What the pods of a workload should have; shares of their present limit."""
-
-    workload: str
-    cpu_target: float | None = Field(description="null: use is not known")
-    cpu_upper: float | None
-    memory_target: float | None
-    memory_upper: float | None
-    confidence_days: float = Field(description="days of history that it rests on")
-
-
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -152,15 +137,21 @@ class StatusView(BaseModel):
     version: str
     now_unix_ns: int
     mode: str
+    role: str = Field(description="alone; or leader or standby, where there are several replicas")
+    epoch: int = Field(description="of the lease: grows by one with each new leader")
     notes: list[str]
     halted: str | None = Field(description="why no more actions are taken; null while all is well")
     warm: bool = Field(description="whether it is known what is normal; nothing is done before")
     freshness: dict[str, SignalView]
     ingest: list[IngestView]
     receivers: dict[str, dict[str, int]]
+    top_services: list[TopServiceView] = Field(description="whose items most came in, of all time")
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
+    stopped: str | None = Field(description="why nothing at all is written; null: it may be")
+    pauses: list[PauseView]
+    escalated: list[EscalationView]
     autoscalers: list[AutoscalerView]
     sizing: list[SizingView]
 
@@ -173,6 +164,8 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         version=snapshot.version,
         now_unix_ns=snapshot.now_unix_ns,
         mode=snapshot.mode,
+        role=snapshot.role,
+        epoch=snapshot.epoch,
         notes=list(snapshot.notes),
         halted=snapshot.halted,
         warm=snapshot.is_warm,
@@ -181,6 +174,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         },
         ingest=[IngestView.model_validate(item, from_attributes=True) for item in snapshot.ingest],
         receivers=snapshot.receivers,
+        top_services=top_services(snapshot.senders.values()),
         services=[
             _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
         ],
@@ -189,6 +183,9 @@ def view(snapshot: StatusSnapshot) -> StatusView:
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
         ],
         sizing=[SizingView.model_validate(item, from_attributes=True) for item in snapshot.sized],
+        stopped=snapshot.stopped,
+        pauses=pauses_of(snapshot),
+        escalated=escalated_of(snapshot),
         autoscalers=[
             AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
@@ -248,6 +245,11 @@ def _plan(treatment: Treatment) -> PlanView | None:
         rollback=describe(plan.undo) if plan.undo else "none: it completes by itself",
         facts=[f"{fact.source}: {fact.text}" for fact in plan.facts],
         guards=[guard.guard for guard in treatment.guards],
+        strategy=plan.strategy,
+        settling_s=plan.settling_s,
+        cost=plan.cost,
+        diff=list(plan.diff),
+        digest=plan.digest,
     )
 
 
@@ -271,6 +273,11 @@ def describe(change: Change) -> str:
     match change.kind:
         case "scale":
             return f"scale {change.target} from {change.replicas_before} to {change.replicas}"
+        case "set_floor":
+            return (
+                f"let {change.scaler_kind} {change.scaler_name} keep at least {change.floor or 0} "
+                f"replicas of {change.target}, not {change.floor_before or 0}"
+            )
         case "restart":
             return f"restart the pods of {change.target}"
         case "roll_back_release":

@@ -11,6 +11,7 @@ from typing import Any
 from knowledge.cluster import WriteIntent
 from knowledge.codec import from_json, to_json
 from knowledge.framing import Message
+from twin.mirror import Picture, PodHealth
 from twin.otlp import Encoder
 from twin.sender import Sender, SendError
 from twin.server import RequestError
@@ -47,7 +48,7 @@ class Commands:
                     raise RequestError(f"unknown method {other!r}")
 
     def control(self, message: Message) -> Answer:
-        """Serve the control: `advance`, `inject`, `load`, `truth` and `stop`.
+        """Serve the control: `advance`, `inject`, `follow`, `load`, `truth` and `stop`.
 
         Raises:
             ValueError: no such method, or its arguments are wrong.
@@ -58,6 +59,11 @@ class Commands:
                 return self._advance(header.get("to_unix_ns")), b""
             case "inject":
                 return self._inject(header.get("fault"), header.get("service")), b""
+            case "follow":
+                picture = from_json(Picture, bytes(message.body))
+                with self._simulating:
+                    health = self._world.follow(picture)
+                return {"ok": True}, to_json(health, tuple[PodHealth, ...])
             case "load":
                 return self._load(header.get("factor")), b""
             case "truth":

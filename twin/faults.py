@@ -13,7 +13,6 @@ from twin.kubelet import Kubelet
 from twin.model import NS_PER_S, System
 from twin.pods import Deployment, Release, Template
 from twin.queueing import offered_load, required_services, work_ms_per_request
-from twin.rollouts import Rollouts
 from twin.traffic import Traffic
 
 SATURATED_RATIO: Final = 1.3  # offered load / capacity that an overload brings a service to
@@ -25,7 +24,12 @@ EXTERNAL_MS_MEAN: Final = 1_200.0
 EXTERNAL_DURATION_NS: Final = 300 * NS_PER_S
 LEAK_PER_S: Final = 0.004
 CRASH_AFTER_S: Final = 8.0
+RELEASED: Final = frozenset({"bad_release", "crashing_release"})
 FELT_SHARE: Final = 0.14  # of the users' requests must need a service that breaks by default
+
+
+RollOut = Callable[[Deployment, Release], None]
+"""Deploys a release that the deployment knows already."""
 
 
 class FaultError(ValueError):
@@ -41,6 +45,7 @@ class Fault:
     workload: str
     injected_unix_ns: int
     is_gone: Callable[[], bool]
+    version: str = ""  # of the release that brought it, where one did
     cured_unix_ns: int | None = None
 
 
@@ -54,7 +59,7 @@ class Faults:
         deployments: Mapping[str, Deployment],
         traffic: Traffic,
         kubelet: Kubelet,
-        rollouts: Rollouts,
+        roll_out: RollOut,
         agenda: Agenda,
         rng: Random,
     ) -> None:
@@ -62,12 +67,13 @@ class Faults:
         self._deployments = deployments
         self._traffic = traffic
         self._kubelet = kubelet
-        self._rollouts = rollouts
+        self._roll_out = roll_out
         self._agenda = agenda
         self._rng = rng
         self._plays: dict[str, Callable[[Deployment], Callable[[], bool]]] = {
             "overload": self._overload,
             "bad_release": self._bad_release,
+            "crashing_release": self._crashing_release,
             "slow_dependency": self._slow_dependency,
             "memory_leak": self._memory_leak,
             "crash_loop": self._crash_loop,
@@ -99,6 +105,8 @@ class Faults:
             injected_unix_ns=self._agenda.now_unix_ns,
             is_gone=play(deployment),
         )
+        if kind in RELEASED:
+            fault.version = deployment.releases[-1].version
         self.played.append(fault)
         return fault
 
@@ -166,15 +174,24 @@ class Faults:
         return lambda: self._utilisation(self._traffic.arrivals_per_s, service) < RELIEVED_RATIO
 
     def _bad_release(self, deployment: Deployment) -> Callable[[], bool]:
+        return self._released(deployment, crash_after_s=None)
+
+    def _crashing_release(self, deployment: Deployment) -> Callable[[], bool]:
+        return self._released(deployment, crash_after_s=CRASH_AFTER_S)
+
+    def _released(
+        self, deployment: Deployment, *, crash_after_s: float | None
+    ) -> Callable[[], bool]:
         last = deployment.releases[-1]
         release = Release(
             number=last.number + 1,
             version=_next_version(last.version),
             created_unix_ns=self._agenda.now_unix_ns,
             error_ratio=BAD_RELEASE_ERROR_RATIO,
+            crash_after_s=crash_after_s,
         )
         deployment.releases.append(release)
-        self._rollouts.roll(deployment, self._rollouts.new_template(release))
+        self._roll_out(deployment, release)
         return lambda: all(
             template.release is not release for template in _templates_in_use(deployment)
         )

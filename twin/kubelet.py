@@ -11,7 +11,7 @@ from typing import Final
 
 from twin.agenda import Agenda
 from twin.model import NS_PER_S
-from twin.pods import CPU_WINDOW_S, Deployment, PodState
+from twin.pods import CPU_WINDOW_S, Deployment, PodState, Template
 from twin.telemetry import LogRecord, Outboxes, Source
 from twin.traffic import Traffic
 
@@ -60,7 +60,12 @@ class Kubelet:
         """Make a pod of the deployment's template; it gets ready some seconds later."""
         template = deployment.template
         name = f"{deployment.key.name}-{template.hash}-{random_name(self._rng, 5)}"
-        uid = random_uid(self._rng)
+        pod = self.place(deployment, template, name=name, uid=random_uid(self._rng))
+        self._arrange_ready(pod)
+        return pod
+
+    def place(self, deployment: Deployment, template: Template, *, name: str, uid: str) -> PodState:
+        """Make a pod of that name; nothing of it runs before it is told to `begin`."""
         source = Source(
             namespace=deployment.key.namespace,
             service=deployment.service.name,
@@ -79,7 +84,6 @@ class Kubelet:
             memory_base_ratio=self._rng.uniform(0.35, 0.48),
         )
         deployment.pods.append(pod)
-        self._arrange_ready(pod)
         return pod
 
     def adopt(self, deployment: Deployment, age_s: float) -> None:
@@ -97,8 +101,11 @@ class Kubelet:
 
     def _get_ready(self, start: tuple[PodState, int]) -> None:
         pod, incarnation = start
-        if pod.phase != "starting" or pod.incarnation != incarnation or pod.is_leaving:
-            return
+        if pod.phase == "starting" and pod.incarnation == incarnation and not pod.is_leaving:
+            self.begin(pod)
+
+    def begin(self, pod: PodState) -> None:
+        """Let a pod run and take requests, unless it hangs."""
         pod.phase = "running"
         pod.cpu_marks.clear()
         pod.cpu_marks.append(pod.cpu_ns)
@@ -125,6 +132,10 @@ class Kubelet:
             body = "unrecoverable error while reading local state, exiting"
             pod.outbox.logs.append(LogRecord(self._agenda.now_unix_ns, "ERROR", body))
             self._end_container(pod, oom_killed=False)
+
+    def crash(self, pod: PodState) -> None:
+        """End a running pod's process; it is started again as any other."""
+        self._end_container(pod, oom_killed=False)
 
     def _end_container(self, pod: PodState, *, oom_killed: bool) -> None:
         pod.incarnation += 1

@@ -24,7 +24,7 @@ class TwinSettings:
     """Where the twin sends and listens, and which world it plays."""
 
     otlp_endpoint: str  # host:port, gRPC without TLS
-    cluster_socket: Path
+    cluster_socket: Path | None  # None: the cluster is another one, which is followed
     control_socket: Path
     seed: int
     start_unix_ns: int
@@ -41,14 +41,16 @@ def run(settings: TwinSettings) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     _watch_parent(stopping.set)
-    world = World(SHOP, settings.seed, settings.start_unix_ns)
+    is_mirror = settings.cluster_socket is None
+    world = World(SHOP, settings.seed, settings.start_unix_ns, is_mirror=is_mirror)
     sender = Sender(settings.otlp_endpoint)
     commands = Commands(world, sender, stopping.set)
-    cluster = SocketServer(settings.cluster_socket, commands.cluster)
-    control = SocketServer(settings.control_socket, commands.control)
+    served = [SocketServer(settings.control_socket, commands.control)]
+    if settings.cluster_socket is not None:
+        served.append(SocketServer(settings.cluster_socket, commands.cluster))
     stopping.wait()
-    control.close()
-    cluster.close()
+    for server in served:
+        server.close()
     sender.close()
     return 0
 

@@ -54,6 +54,7 @@ class Service:
     queue_max: int = 36  # requests that wait in one pod; the next one is refused
     strategy: Strategy = "RollingUpdate"
     steered_by: str | None = None
+    is_opted_in: bool = True  # its owner lets it be healed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +67,13 @@ class RequestKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """Services, where requests enter, and how often which."""
+    """Services, where requests enter, and how often which; `pods_max`: the room on its nodes."""
 
     namespace: str
     entry: str
     services: tuple[Service, ...]
     kinds: tuple[RequestKind, ...]
+    pods_max: int | None = None
 
     def service(self, name: str) -> Service:
         """Return the service of that name.

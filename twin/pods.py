@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from knowledge.cluster import Probe
+from knowledge.cluster import Boost, Probe
 from knowledge.identity import WorkloadKey
 from twin.model import NS_PER_S, Operation, Service
 from twin.telemetry import Outbox
@@ -31,6 +31,7 @@ class Release:
     version: str
     created_unix_ns: int
     error_ratio: float = 0.0
+    crash_after_s: float | None = None  # mean; None: it runs on
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -53,6 +54,7 @@ class PodState:
         "cpu_ns",
         "deployment",
         "incarnation",
+        "is_held",
         "is_leaving",
         "is_ready",
         "leaked_ratio",
@@ -93,6 +95,7 @@ class PodState:
         self.leaked_ratio = 0.0
         self.phase: Phase = "starting"
         self.is_ready = False
+        self.is_held = False  # a cluster that is followed does not find it ready (yet)
         self.is_leaving = False  # told to end; it finishes what it has
         self.restart_count = 0
         self.oom_killed = False
@@ -125,6 +128,7 @@ class Deployment:
     """One workload: what is wanted of it and the pods that there are."""
 
     __slots__ = (
+        "boost",
         "endpoints",
         "external_ms_mean",
         "is_rolling",
@@ -147,6 +151,7 @@ class Deployment:
         self.key = key
         self.resource_version = resource_version
         self.last_action_id = ""
+        self.boost: Boost | None = None
         self.replicas = service.replicas
         self.releases: list[Release] = []
         self.template: Template
@@ -167,7 +172,7 @@ class Deployment:
 
     def renew_endpoints(self) -> None:
         """Send requests to exactly the pods that are ready."""
-        self.endpoints = [pod for pod in self.pods if pod.is_ready]
+        self.endpoints = [pod for pod in self.pods if pod.is_ready and not pod.is_held]
 
     def next_endpoint(self) -> PodState | None:
         """Return the pod whose turn it is, None where no pod is ready."""

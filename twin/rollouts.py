@@ -14,6 +14,11 @@ from twin.pods import Deployment, PodState, Release, Template
 MAX_SURGE: Final = 1
 
 
+def template_of(release: Release, name: str) -> Template:
+    """Return a template whose pods do what the release does to them."""
+    return Template(release=release, hash=name, crash_after_s=release.crash_after_s)
+
+
 class Rollouts:
     """Reconciles deployments, and gives each write a version of its own."""
 
@@ -24,7 +29,7 @@ class Rollouts:
 
     def new_template(self, release: Release) -> Template:
         """Return a template that differs from all others in its hash."""
-        return Template(release=release, hash=random_name(self._rng, 10))
+        return template_of(release, random_name(self._rng, 10))
 
     def scale(self, deployment: Deployment, replicas: int) -> None:
         """Want this many pods."""

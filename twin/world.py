@@ -5,6 +5,7 @@ same simulated times, everything that it says is the same.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from random import Random
 from typing import Any, Final
@@ -13,8 +14,10 @@ from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from twin.agenda import Agenda
 from twin.control_plane import ControlPlane
+from twin.events import Events
 from twin.faults import Fault, Faults
 from twin.kubelet import Kubelet, random_uid
+from twin.mirror import Mirror, MirrorError, Picture, PodHealth
 from twin.model import NS_PER_S, Service, System
 from twin.pods import Deployment, PodState, Release
 from twin.queueing import offered_load
@@ -34,12 +37,17 @@ RESOURCE_VERSION_FIRST: Final = 184_200
 class World:
     """A running system on a cluster, from `start_unix_ns` on."""
 
-    def __init__(self, system: System, seed: int, start_unix_ns: int) -> None:
+    def __init__(
+        self, system: System, seed: int, start_unix_ns: int, *, is_mirror: bool = False
+    ) -> None:
         self._system = system
+        self._is_mirror = is_mirror
         self._agenda = Agenda(start_unix_ns)
         self._seconds = 0
         self._outboxes = Outboxes()
-        names = Random(f"{seed} names")
+        parts = ("names", "traffic", "pods", "faults")
+        self._chances = {part: Random(f"{seed} {part}") for part in parts}
+        names = self._chances["names"]
         self._deployments: dict[str, Deployment] = {}
         for index, service in enumerate(system.services):
             key = WorkloadKey(
@@ -54,12 +62,12 @@ class World:
             system=system,
             deployments=self._deployments,
             agenda=self._agenda,
-            rng=Random(f"{seed} traffic"),
+            rng=self._chances["traffic"],
             on_drained=self._drained,
         )
         self._kubelet = Kubelet(
             agenda=self._agenda,
-            rng=Random(f"{seed} pods"),
+            rng=self._chances["pods"],
             outboxes=self._outboxes,
             traffic=self._traffic,
             on_change=self._changed,
@@ -70,16 +78,29 @@ class World:
             resource_version=RESOURCE_VERSION_FIRST + len(system.services),
         )
         self._control_plane = ControlPlane(
-            deployments=self._deployments, rollouts=self._rollouts, agenda=self._agenda
+            deployments=self._deployments,
+            rollouts=self._rollouts,
+            agenda=self._agenda,
+            pods_max=system.pods_max,
         )
         self._faults = Faults(
             system=system,
             deployments=self._deployments,
             traffic=self._traffic,
             kubelet=self._kubelet,
+            roll_out=self._roll_out,
+            agenda=self._agenda,
+            rng=self._chances["faults"],
+        )
+        self._events = Events(
+            deployments=self._deployments,
+            traffic=self._traffic,
+            kubelet=self._kubelet,
             rollouts=self._rollouts,
             agenda=self._agenda,
-            rng=Random(f"{seed} faults"),
+        )
+        self._mirror = Mirror(
+            deployments=self._deployments, kubelet=self._kubelet, agenda=self._agenda
         )
         for service in system.services:
             self._install(service, names)
@@ -99,6 +120,8 @@ class World:
             deployment.releases.append(release)
             deployment.templates[release.number] = self._rollouts.new_template(release)
         deployment.template = deployment.templates[len(service.versions)]
+        if self._is_mirror:  # its pods are those of the cluster that is followed
+            return
         for _ in range(service.replicas):
             self._kubelet.adopt(deployment, rng.uniform(POD_AGE_MIN_S, POD_AGE_MAX_S))
 
@@ -106,7 +129,12 @@ class World:
         self._kubelet.drained(pod)
 
     def _changed(self, deployment: Deployment) -> None:
-        self._rollouts.reconcile(deployment)
+        if not self._is_mirror:
+            self._rollouts.reconcile(deployment)
+
+    def _roll_out(self, deployment: Deployment, release: Release) -> None:
+        if not self._is_mirror:  # whoever plays deploys to the cluster that is followed
+            self._rollouts.roll(deployment, self._rollouts.new_template(release))
 
     def _second(self, _: None) -> None:
         self._seconds += 1
@@ -125,6 +153,11 @@ class World:
         """Let time pass until `to_unix_ns`; a time that has been is no news."""
         self._agenda.run_until(to_unix_ns)
 
+    @property
+    def deployments(self) -> Mapping[str, Deployment]:
+        """The running state of each service, for whoever plays with it."""
+        return self._deployments
+
     def take_telemetry(self) -> tuple[Parcel, ...]:
         """Return what the services have said since the last time."""
         return self._outboxes.take()
@@ -137,6 +170,16 @@ class World:
         """Do what the cluster port is asked to."""
         return self._control_plane.write(intent)
 
+    def follow(self, picture: Picture) -> tuple[PodHealth, ...]:
+        """Take over the pods of the cluster that is followed; return how they fare.
+
+        Raises:
+            MirrorError: the world has a cluster of its own, or no such service.
+        """
+        if not self._is_mirror:
+            raise MirrorError("this world has a cluster of its own and follows none")
+        return self._mirror.follow(picture)
+
     def inject(self, kind: str, service: str | None = None) -> Fault:
         """Play a fault now.
 
@@ -144,6 +187,28 @@ class World:
             FaultError: there is no such fault or service, or the one does not suit the other.
         """
         return self._faults.inject(kind, service)
+
+    def happen(self, kind: str, service: str) -> None:
+        """Let something happen that is no fault: see `twin.events`.
+
+        Raises:
+            ValueError: there is no such event or service.
+        """
+        self._events.happen(kind, service)
+
+    def set_demand(self, operation: str, arrivals_per_s: float) -> None:
+        """Let users ask for an operation of the entry service at this rate from now on."""
+        self._traffic.set_demand(operation, arrivals_per_s)
+
+    @property
+    def arrivals_per_s(self) -> Mapping[str, float]:
+        """How often users ask for what."""
+        return dict(self._traffic.arrivals_per_s)
+
+    def reseed(self, seed: int) -> None:
+        """Go on by other chances: copies of one world part ways here."""
+        for name, rng in self._chances.items():
+            rng.seed(f"{seed} {name}")
 
     def load(self, factor: float) -> None:
         """Let all kinds of requests come `factor` times as often as at first.
@@ -182,6 +247,7 @@ def fault_truth(fault: Fault) -> dict[str, Any]:
         "kind": fault.kind,
         "service": fault.service,
         "workload": fault.workload,
+        "version": fault.version,
         "injected_unix_ns": fault.injected_unix_ns,
         "cured_unix_ns": fault.cured_unix_ns,
     }

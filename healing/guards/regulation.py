@@ -12,13 +12,15 @@ from typing import Final
 
 from healing.autoscalers import AutoscalerSettings
 from healing.control.arbiter import Floor
-from healing.guards.freshness import VOLUME_WINDOW_S
+from healing.guards.freshness import why_collapsed
+from healing.guards.permission import why_maintained, why_paused, why_stopped
 from healing.guards.target import other_controller, why_untouchable
 from healing.ledger import Ledger
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from knowledge.cluster import Scale, Workload
 from knowledge.identity import WorkloadKey
+from knowledge.orders import Pause
 
 HOUR_NS: Final = 3600 * 10**9
 TRIES_NS: Final = 600 * 10**9
@@ -41,6 +43,7 @@ class Step:
     floors: tuple[Floor, ...]
     volumes: tuple[tuple[int, int], ...]
     foreign_until_unix_ns: int
+    pauses: tuple[Pause, ...] = ()
     intent_id: str = ""
 
     @property
@@ -57,6 +60,21 @@ class Step:
 
 StepGuard = Callable[[Step], str | None]
 """Returns why the step must not be made, or None. Its name is the name that people read."""
+
+
+def not_stopped(step: Step) -> str | None:
+    """Nobody pulled the emergency stop."""
+    return why_stopped(step.situation)
+
+
+def not_paused(step: Step) -> str | None:
+    """Nobody paused this workload, its namespace, or all of it."""
+    return why_paused(step.pauses, step.change.target, step.situation)
+
+
+def no_maintenance(step: Step) -> str | None:
+    """No maintenance window is open: people are at work."""
+    return why_maintained(step.settings, step.change.target, step.situation)
 
 
 def mode(step: Step) -> str | None:
@@ -101,14 +119,13 @@ def steady_volume(step: Step) -> str | None:
     """Telemetry that collapsed takes no pods away: if the eyes fail, that is not less to do."""
     if not step.is_down:
         return None
-    horizon = step.situation.now_unix_ns - int(VOLUME_WINDOW_S * 1e9)
-    recent = [spans for time, spans in step.volumes if time >= horizon]
-    if not recent or not max(recent):
-        return None
-    ratio = recent[-1] / max(recent)
-    if ratio >= step.settings.volume_drop_ratio:
-        return None
-    return f"telemetry is down to {ratio:.0%} within {VOLUME_WINDOW_S:.0f} s"
+    return why_collapsed(step.volumes, step.settings.volume_drop_ratio)
+
+
+def whole_window(step: Step) -> str | None:
+    """Nothing of the window was lost by us: what is missing is not less to do."""
+    gap = step.situation.tables.gap
+    return f"the window has a gap that is ours: {gap}" if gap and step.is_down else None
 
 
 def touchable(step: Step) -> str | None:
@@ -243,6 +260,9 @@ def failed_tries(step: Step) -> str | None:
 
 
 REGULATION: Final[tuple[StepGuard, ...]] = (
+    not_stopped,
+    not_paused,
+    no_maintenance,
     mode,
     opted_in,
     fresh_cluster,
@@ -255,6 +275,7 @@ REGULATION: Final[tuple[StepGuard, ...]] = (
     unmoved,
     no_storm,
     steady_volume,
+    whole_window,
     envelope,
     above_floors,
     rate,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
-from knowledge.cluster import Change, Workload
+from knowledge.cluster import Change, SetFloor, Workload
 
 
 def touchable(asked: Asked) -> str | None:
@@ -27,8 +27,21 @@ def other_controller(workload: Workload, change: Change) -> str | None:
         return f"{workload.key} is steered by {workload.steered_by}"
     if change.kind == "scale" and workload.scaled_by is not None:
         return f"the replicas of {workload.key} are set by {workload.scaled_by}"
+    if change.kind == "set_floor":
+        return _other_floor(workload, change)
     if change.kind == "roll_back_release" and workload.released_by is not None:
         return f"the release of {workload.key} is kept by {workload.released_by}"
+    return None
+
+
+def _other_floor(workload: Workload, change: SetFloor) -> str | None:
+    scaler = workload.scaler
+    if scaler is None:
+        return f"no autoscaler sets the replicas of {workload.key}"
+    if scaler.uid != change.scaler_uid:
+        return f"the replicas of {workload.key} are set by {scaler.kind} {scaler.name} by now"
+    if scaler.steered_by is not None:
+        return f"{scaler.kind} {scaler.name} is steered by {scaler.steered_by}"
     return None
 
 
@@ -66,6 +79,24 @@ def unmoved(asked: Asked) -> str | None:
         return f"{workload.key} has {workload.replicas} replicas, not {change.replicas_before}"
     if change.kind == "roll_back_release" and workload.revision != change.revision_before:
         return f"{workload.key} is on revision {workload.revision}, not {change.revision_before}"
+    if change.kind == "set_floor" and workload.scaler is not None:
+        floor = workload.scaler.floor
+        if floor != change.floor_before:
+            return f"the floor of {workload.key} is {floor}, not {change.floor_before}"
+    return None
+
+
+def within_ceiling(asked: Asked) -> str | None:
+    """No more replicas than the owner, and the autoscaler, let the workload have."""
+    workload, change = asked.workload, asked.change
+    if workload is None:
+        return None
+    if change.kind == "scale" and change.replicas > workload.replicas_max:
+        return f"{change.replicas} replicas are more than {workload.replicas_max}"
+    if change.kind == "set_floor" and workload.scaler is not None:
+        ceiling = min(workload.scaler.ceiling, workload.replicas_max)
+        if (change.floor or 0) > ceiling:
+            return f"a floor of {change.floor} is above the ceiling of {ceiling}"
     return None
 
 
@@ -75,4 +106,5 @@ TARGET: Final[tuple[Guard, ...]] = (
     no_foreign_rollout,
     bearable,
     unmoved,
+    within_ceiling,
 )

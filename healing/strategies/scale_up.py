@@ -1,10 +1,15 @@
-"""Scale up: more is asked of a workload than its pods can do."""
+"""Scale up: more is asked of a workload than its pods can do.
 
+Where an autoscaler sets the replicas, its floor is raised instead: two masters would fight.
+"""
+
+from dataclasses import replace
 from math import ceil
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import Case, NotThis, Proposal
-from knowledge.cluster import Scale
+from knowledge.cluster import Scale, Scaler, SetFloor
+from knowledge.identity import WorkloadKey
 from knowledge.plans import Fact
 
 _SATURATED = 0.95
@@ -39,24 +44,69 @@ def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThi
     usage = sum(known) / len(known)
     if usage < settings.scale_usage_min:
         return NotThis(strategy="scale", reason=f"pods use {usage:.0%} of their CPU: no overload")
+    ceiling, scaler = case.workload.replicas_max, case.workload.scaler
+    if scaler is not None:
+        ceiling = min(ceiling, scaler.ceiling)
     before = case.workload.replicas
     replicas = wanted_replicas(
         before,
         usage,
         target=settings.scale_usage_target,
         factor_max=settings.scale_factor_max,
-        replicas_max=case.workload.replicas_max,
+        replicas_max=ceiling,
     )
     if replicas <= before:
-        limit = case.workload.replicas_max
-        return NotThis(strategy="scale", reason=f"{before} replicas, and no more than {limit} fit")
+        return NotThis(
+            strategy="scale", reason=f"{before} replicas, and no more than {ceiling} fit"
+        )
+    facts = (
+        Fact(source="telemetry", text=f"arrival at {case.cause.service} x{ratio:.1f}"),
+        Fact(source="api", text=f"its {len(known)} pods use {usage:.0%} of their CPU limit"),
+    )
+    if scaler is not None:
+        return _raised(scaler, case.workload.key, replicas, facts, settings)
     key = case.workload.key
     return Proposal(
-        change=Scale(target=key, replicas=replicas, replicas_before=before),
-        undo=Scale(target=key, replicas=before, replicas_before=replicas),
-        facts=(
-            Fact(source="telemetry", text=f"arrival at {case.cause.service} x{ratio:.1f}"),
-            Fact(source="api", text=f"its {len(known)} pods use {usage:.0%} of their CPU limit"),
+        change=Scale(
+            target=key, replicas=replicas, replicas_before=before, boost_s=settings.boost_s
         ),
+        undo=Scale(target=key, replicas=before, replicas_before=replicas),
+        facts=facts,
         expected=f"{key} with {replicas} replicas serves what is asked of it",
+        settling_s=settings.starting_s,
+        cost=f"room for {replicas - before} more pods",
+    )
+
+
+def _raised(
+    scaler: Scaler,
+    key: WorkloadKey,
+    replicas: int,
+    facts: tuple[Fact, ...],
+    settings: HealingSettings,
+) -> Proposal | NotThis:
+    """The way round: the autoscaler stays the master of the replicas, from a higher floor."""
+    name = f"{scaler.kind} {scaler.name}"
+    if scaler.steered_by is not None:
+        reason = f"its replicas are set by {name}, which is steered by {scaler.steered_by}"
+        return NotThis(strategy="set_floor", reason=reason)
+    if (scaler.floor or 0) >= replicas:
+        reason = f"{name} keeps at least {scaler.floor} replicas already"
+        return NotThis(strategy="set_floor", reason=reason)
+    change = SetFloor(
+        target=key,
+        scaler_kind=scaler.kind,
+        scaler_name=scaler.name,
+        scaler_uid=scaler.uid,
+        floor=replicas,
+        floor_before=scaler.floor,
+        boost_s=settings.boost_s,
+    )
+    return Proposal(
+        change=change,
+        undo=replace(change, floor=scaler.floor, floor_before=replicas, boost_s=None),
+        facts=facts,
+        expected=f"{name} keeps {replicas} replicas of {key}, which serve what is asked of it",
+        settling_s=settings.starting_s,
+        cost=f"room for {replicas} pods as long as the floor is up",
     )

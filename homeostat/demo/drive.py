@@ -80,17 +80,17 @@ class Drive:
         begin = fault["injected_unix_ns"]
         text = f"fault injected: {kind} at {fault['service']} (the service is not told)"
         self._story.tell(self.now_unix_ns, text, "bold")
-        named = None
+        named: str | None = None
         while self.now_unix_ns - begin < FAULT_S_MAX * 10**9:
             self.step()
-            named = named or _named_cause(self.status, begin)
-            if _is_over(self.status, begin):
+            named = named or named_cause(self.status, begin)
+            if is_over(self.status, begin):
                 break
         truth = self.twin.ask(method="truth")
         return summarise_fault(fault, self.status, named, truth)
 
 
-def _named_cause(status: dict[str, Any], begin: int) -> str | None:
+def named_cause(status: dict[str, Any], begin: int) -> str | None:
     """The first cause of the issue that an action was taken on, as it stood then."""
     acted = {action["issue_id"] for action in status["actions"]}
     for issue in status["issues"]:
@@ -99,7 +99,8 @@ def _named_cause(status: dict[str, Any], begin: int) -> str | None:
     return None
 
 
-def _is_over(status: dict[str, Any], begin: int) -> bool:
+def is_over(status: dict[str, Any], begin: int) -> bool:
+    """Whether all that opened since then is resolved, with a verdict."""
     issues = [issue for issue in status["issues"] if issue["opened_unix_ns"] >= begin]
     return bool(issues) and all(
         issue["state"] == "resolved" and issue["verdict"] is not None for issue in issues

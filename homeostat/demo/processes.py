@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -166,8 +167,18 @@ class SocketClient:
         Raises:
             DemoError: no answer, or one that says that it was not done.
         """
+        return self.exchange(header)[0]
+
+    def exchange(
+        self, header: Mapping[str, Any], body: bytes = b""
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send a request with a body and return the answer's header and body.
+
+        Raises:
+            DemoError: no answer, or one that says that it was not done.
+        """
         try:
-            self._socket.sendall(pack(header))
+            self._socket.sendall(pack(header, len(body)) + body)
             while True:
                 data = self._socket.recv(65536)
                 if not data:
@@ -176,7 +187,7 @@ class SocketClient:
                     answer = dict(message.header)
                     if not answer.get("ok"):
                         raise DemoError(f"{self._path} refused {header}: {answer.get('error')}")
-                    return answer
+                    return answer, bytes(message.body)
         except OSError as error:
             raise DemoError(f"{self._path} does not answer {header}: {error}") from error
 

@@ -34,6 +34,7 @@ class Spans:
         name: str = "GET /",
         pod: str | None = None,
         version: str = "1",
+        principal: str = "",
     ) -> bytes:
         """Add one span and return its id."""
         span_id = len(self.rows).to_bytes(8, "big")
@@ -53,6 +54,8 @@ class Spans:
                 "version": version,
                 "pod": pod or f"{service}-0",
                 "pod_uid": f"uid-{pod or service}",
+                "principal": principal,
+                "is_verified": bool(principal),
             }
         )
         return span_id

@@ -10,13 +10,13 @@ import pytest
 from receiver.settings import ReceiverSettings
 from tests.conformance import payload
 from tests.parts import cache
-from tests.parts.process import Process, free_port, listens
+from tests.parts.collector import BASE, Collector
+from tests.parts.process import free_port
 from tests.parts.recipes import OTELCOL
 from tests.receiver.house import Brain, House, Sender, wait_until
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(ROOT.glob("otelcol-*.yaml"))
-BASE = ROOT / "otelcol-config.yaml"
 KUBERNETES = ROOT / "otelcol-kubernetes.yaml"
 WITHOUT_CLUSTER = (
     "yaml:service::pipelines::traces/homeostat::processors: [memory_limiter, resource/unclaimed]"
@@ -48,29 +48,15 @@ def house(brain: Brain, port: int = 0) -> House:
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Start a Collector that exports to an address; return the port that it takes gRPC on."""
-    binaries = cache.need(OTELCOL)
-    started: list[Process] = []
+    started: list[Collector] = []
 
     def start(target: str, configs: Sequence[str | Path] = (BASE,)) -> int:
-        port, http_port = free_port(), free_port()
-        flags = [word for config in configs for word in ("--config", config)]
-        quiet = "yaml:service::telemetry::metrics::level: none"
-        process = Process(
-            [binaries / "otelcol", *flags, "--config", quiet],
-            log=tmp_path / f"otelcol-{port}.log",
-            environ={
-                "HOMEOSTAT_OTLP": target,
-                "OTLP_GRPC": f"127.0.0.1:{port}",
-                "OTLP_HTTP": f"127.0.0.1:{http_port}",
-            },
-        )
-        started.append(process)
-        process.wait_until(lambda: listens(port))
-        return port
+        started.append(Collector.start(target, tmp_path, configs))
+        return started[-1].port
 
     yield start
-    for process in started:
-        process.stop()
+    for each in started:
+        each.process.stop()
 
 
 def _told(command: Sequence[object]) -> str:

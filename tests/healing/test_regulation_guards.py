@@ -9,11 +9,14 @@ from healing.autoscalers import AutoscalerSettings, RegulationSettings
 from healing.control.arbiter import Floor
 from healing.guards.regulation import REGULATION, Step, refusal
 from healing.ledger import Ledger
+from healing.maintenance import MaintenanceWindow
 from healing.regulate import RegulationState, floors_of, recheck
 from healing.settings import HealingSettings
-from healing.step import HealingState
+from healing.state import HealingState
 from knowledge.cluster import Scale, WriteIntent, WriteOutcome
 from knowledge.identity import ServiceKey, WorkloadKey
+from knowledge.orders import Pause
+from knowledge.windows import Gap, gaps_table
 from tests.healing.conftest import NOW, SECOND_NS, TARGET, World, symptom
 
 AUTO = AutoscalerSettings(min=2, max=8)
@@ -104,6 +107,35 @@ def test_only_a_mode_of_auto_writes(world: World) -> None:
     assert _refused_by(_step(world)) == "mode"
 
 
+def test_people_stop_an_autoscaler_as_they_stop_a_recovery(world: World) -> None:
+    stopped = replace(world.situation(), stopped="the file stop is there")
+    assert _refused_by(_step(world, situation=stopped)) == "not stopped"
+    pause = Pause(
+        id="p1",
+        namespace=TARGET.namespace,
+        workload="",
+        reason="migration",
+        by="ann",
+        given_unix_ns=NOW,
+        expires_unix_ns=None,
+    )
+    assert _refused_by(_step(world, pauses=(pause,))) == "not paused"
+    always = (
+        MaintenanceWindow(begins="00:00", ends="12:00"),
+        MaintenanceWindow(begins="12:00", ends="00:00"),
+    )
+    settings = replace(world.settings, maintenance=always)
+    assert _refused_by(_step(world, settings=settings)) == "no maintenance"
+
+
+def test_a_gap_that_is_ours_takes_no_pods_away(world: World) -> None:
+    situation = world.situation()
+    gaps = gaps_table((Gap(start_unix_ns=0, end_unix_ns=NOW, reason="a receiver was killed"),))
+    gap = replace(situation, tables=replace(situation.tables, gaps=gaps))
+    assert _refused_by(_step(world, to=1, situation=gap)) == "whole window"
+    assert _refused_by(_step(world, to=3, situation=gap)) is None
+
+
 def test_a_cluster_that_is_silent_gone_or_old(world: World) -> None:
     world.report_age_s = 31.0
     assert _refused_by(_step(world)) == "fresh cluster"
@@ -138,7 +170,7 @@ def test_a_storm_without_a_cause_is_not_steered_through(world: World) -> None:
 
 
 def test_telemetry_that_collapsed_takes_no_pods(world: World) -> None:
-    volumes = ((NOW - 10 * SECOND_NS, 100), (NOW, 40))
+    volumes = ((NOW - 60 * SECOND_NS, 0), (NOW - 10 * SECOND_NS, 5000), (NOW, 5400))
     assert _refused_by(_step(world, to=1, volumes=volumes)) == "steady volume"
     assert _refused_by(_step(world, to=3, volumes=volumes)) is None
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from healing.recheck import recheck
 from healing.recover import recover
-from healing.step import HealingOutput, HealingState, recheck, step
+from healing.state import HealingState
+from healing.step import HealingOutput, step
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.journal import Memory
 

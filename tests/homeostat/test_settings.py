@@ -29,6 +29,21 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
     assert settings.analysis.window_s == 30
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{grpc: {listen: '0.0.0.0:4317'}, insecure_listen: true}",
+        "{grpc: {listen: 'otlp:1'}, tls: {cert_file: c, key_file: k}, principals_file: p}",
+        "{http: {listen: '[::]:1'}, tls: {cert_file: c, key_file: k, client_ca_file: a}}",
+        "{grpc: {listen: '[::1]:4317'}, http: {listen: 'localhost:1'}}",
+    ],
+)
+def test_other_machines_are_served_where_it_is_safe_or_a_person_said_so(
+    tmp_path: Path, text: str
+) -> None:
+    assert isinstance(_load(tmp_path, f"receiver: {text}"), Settings)
+
+
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     assert _load(tmp_path, "") == load(None, {})
 
@@ -47,6 +62,16 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
         ("healing: {mode: on}", "healing.mode: got True: input should be 'observe', 'suggest'"),
         ("healing: {actions: {explode: auto}}", "healing.actions.explode"),
         ("healing: {in_flight_max: -1}", "in_flight_max must be above 0, got -1"),
+        (
+            "receiver: {http: {listen: '0.0.0.0:4318'}}",
+            "receiver: http.listen: got '0.0.0.0:4318': other machines could send",
+        ),
+        (
+            "receiver: {grpc: {listen: '[::]:4317'}, principals_file: p}",
+            "set tls.cert_file and tls.key_file, or listen on 127.0.0.1, or set insecure_listen",
+        ),
+        ("receiver: {tls: {cert_file: a}}", "receiver.tls: expected both cert_file and key_file"),
+        ("receiver: {tls: {client_ca_file: a}}", "expected cert_file and key_file beside it"),
         ("healing: {autoscalers: {back: {max: 3}}}", "expected namespace/deployment as key"),
         ("healing: {autoscalers: {a/b: {policy: magic, max: 3}}}", "a/b.policy: got 'magic'"),
         ("healing: {autoscalers: {a/b: {min: 3}}}", "healing.autoscalers.a/b.max"),

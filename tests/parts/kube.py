@@ -14,7 +14,7 @@ FOUND: Final = range(200, 300)
 
 @cache
 def _context(authority: Path, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """Reading certificates is most of the cost of a short request: once for each user."""
+    """Reading certificates takes longer than most requests: once for each user."""
     context = ssl.create_default_context(cafile=authority)
     if certificate is not None:
         context.load_cert_chain(certificate, key)

@@ -22,7 +22,13 @@ LABELS = {
 }
 PEERS = ("service.peer.name", "peer.service", "server.address", "net.peer.name")
 HTTP = ("http.response.status_code", "http.status_code")
-GRPC = ("rpc.response.status_code", "rpc.status_code", "rpc.grpc.status_code")
+GRPC = (
+    "rpc.response.status_code",
+    "rpc.status_code",
+    "rpc.grpc.status_code",
+    "grpc.status",
+    "rpc.connect_rpc.error_code",
+)
 
 
 def as_text(value: AnyValue) -> str | None:

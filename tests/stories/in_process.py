@@ -108,7 +108,9 @@ class House:
             journal=self._journal,
             journal_retention_s=10.0**9,
             epoch=epoch,
-            state=beginning(self._journal.memory(epoch), epoch=epoch),
+            state=beginning(
+                self._journal.memory(epoch), epoch=epoch, started_unix_ns=self.world.now_unix_ns
+            ),
             settings=self.settings,
             now_unix_ns=self.world.now_unix_ns,
         )

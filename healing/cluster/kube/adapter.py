@@ -11,13 +11,18 @@ import msgspec
 from healing.cluster.kube import releases, workloads
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.facts import Facts, report_of
-from healing.cluster.kube.mutator import Mutator
+from healing.cluster.kube.fence import fence
+from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
 from healing.cluster.kube.reflector import Reflector, decoder
+from healing.cluster.kube.scalers import collection
 from healing.cluster.kube.settings import KubernetesSettings
+from healing.cluster.kube.subjects import seen_of
 from healing.cluster.kube.usage import Usage
+from healing.cluster.succession import Fenced
 from knowledge.cluster import (
+    Change,
     ClusterReport,
     ClusterUnavailableError,
     WriteIntent,
@@ -32,9 +37,11 @@ WORKLOADS: Final = {
     "StatefulSet": "/apis/apps/v1/statefulsets",
     "DaemonSet": "/apis/apps/v1/daemonsets",
 }
-SCALED_OBJECTS: Final = "/apis/keda.sh/v1alpha1/scaledobjects"
 CANARIES: Final = "/apis/flagger.app/v1beta1/canaries"
-AUTOSCALERS: Final = "/apis/autoscaling/v2/horizontalpodautoscalers"
+
+
+class _Kind(msgspec.Struct):
+    kind: str = ""
 
 
 class KubernetesCluster:
@@ -46,7 +53,9 @@ class KubernetesCluster:
         *,
         now_unix_ns: Callable[[], int],
         rng: Random | None = None,
+        permit: Permit = lambda _: None,
     ) -> None:
+        self._permit = permit
         self._settings = settings
         self._now_unix_ns = now_unix_ns
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
@@ -79,6 +88,23 @@ class KubernetesCluster:
         assert self._mutator is not None  # begun
         return await self._mutator.write(intent)
 
+    async def fence(self, change: Change, *, epoch: int) -> Fenced | None:
+        """Make every write to the object of `change` that an earlier epoch has under way fail.
+
+        Returns what reached it before; None where it is gone.
+
+        Raises:
+            ClusterUnavailableError: it could not be done now.
+        """
+        await self._begin()
+        assert self._api is not None  # begun
+        body = await fence(self._api, change, epoch=epoch)
+        if body is None:
+            return None
+        self._note(body)
+        seen = seen_of(change, body)
+        return Fenced(last_action_id=seen.last_action_id, resource_version=seen.token)
+
     async def close(self) -> None:
         """End all watches and connections; safe to call twice."""
         for task in self._tasks:
@@ -101,15 +127,21 @@ class KubernetesCluster:
             except ApiSettingsError as error:
                 raise ClusterUnavailableError(str(error)) from error
             self._api = api
-            self._mutator = Mutator(api, now_unix_ns=self._now_unix_ns, on_written=self._note)
+            self._mutator = Mutator(
+                api, now_unix_ns=self._now_unix_ns, on_written=self._note, permit=self._permit
+            )
             self._usage = Usage(api, period_s=settings.usage_s)
             self._caches = {
                 "namespaces": self._cache("/api/v1/namespaces", decoder(Bare)),
                 "pods": self._cache("/api/v1/pods", decoder(PodObject)),
                 "replicasets": self._cache("/apis/apps/v1/replicasets", releases.boil_down),
                 **{kind: self._cache(p, workloads.boil_down) for kind, p in WORKLOADS.items()},
-                "autoscalers": self._cache(AUTOSCALERS, decoder(ScalerObject)),
-                "scaledobjects": self._cache(SCALED_OBJECTS, decoder(ScalerObject), lacks=True),
+                "autoscalers": self._cache(
+                    collection("HorizontalPodAutoscaler"), decoder(ScalerObject)
+                ),
+                "scaledobjects": self._cache(
+                    collection("ScaledObject"), decoder(ScalerObject), lacks=True
+                ),
                 "canaries": self._cache(CANARIES, decoder(ScalerObject), lacks=True),
             }
             runs = (*(cache.run() for cache in self._caches.values()), self._usage.run())
@@ -168,4 +200,11 @@ class KubernetesCluster:
         )
 
     def _note(self, body: bytes) -> None:
-        self._caches["Deployment"].note(workloads.boil_down(body))
+        """Take what a write's answer shows, so that the next report is no older than that."""
+        match msgspec.json.decode(body, type=_Kind).kind:
+            case "HorizontalPodAutoscaler":
+                self._caches["autoscalers"].note(decoder(ScalerObject)(msgspec.Raw(body)))
+            case "ScaledObject":
+                self._caches["scaledobjects"].note(decoder(ScalerObject)(msgspec.Raw(body)))
+            case _:
+                self._caches["Deployment"].note(workloads.boil_down(body))

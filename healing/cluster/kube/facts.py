@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from healing.cluster.kube.boosts import boost_of
 from healing.cluster.kube.names import ENABLED, HEAL, MIRROR, REPLICAS_MAX
 from healing.cluster.kube.objects import Bare, Container, PodMetrics, PodObject
 from healing.cluster.kube.owners import Others, steering_of
 from healing.cluster.kube.quantity import parse_quantity
 from healing.cluster.kube.releases import RolledOut, revisions_of, unix_ns
 from healing.cluster.kube.workloads import Deployed
-from knowledge.cluster import ClusterReport, Pod, Probe, Workload
+from knowledge.cluster import Boost, ClusterReport, Pod, Probe, Scaler, Workload
 from knowledge.identity import WorkloadKey
 
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
@@ -77,7 +78,19 @@ def _workload(
         scaled_by=steering.scaled_by,
         released_by=steering.released_by,
         untouchable=steering.untouchable,
+        scaler=steering.scaler,
+        boost=_boost(deployed, steering.scaler, facts.others),
     )
+
+
+def _boost(deployed: Deployed, scaler: Scaler | None, others: Others) -> Boost | None:
+    """What we added and did not take back yet: of replicas, or of the autoscaler's floor."""
+    if scaler is None:
+        return boost_of(deployed.metadata.annotations)
+    for found in (*others.scaled_objects, *others.autoscalers):
+        if found.metadata.uid == scaler.uid:
+            return boost_of(found.metadata.annotations)
+    return None
 
 
 def _strategy(name: str) -> Literal["RollingUpdate", "Recreate", "OnDelete"]:

@@ -10,39 +10,42 @@ from typing import Any, Final, Literal
 import msgspec
 
 from healing.cluster.kube.api import UNREACHABLE, Answer, Api
-from healing.cluster.kube.names import ACTION
-from healing.cluster.kube.patches import Touch, is_set, patch_of, strayed, touch_of
+from healing.cluster.kube.patches import Touch, allowed_paths, is_set, patch_of, strayed, touch_of
 from healing.cluster.kube.releases import release_number
-from healing.cluster.kube.workloads import boil_down
+from healing.cluster.kube.subjects import moved, name_of, path_of, seen_of
 from knowledge.cluster import (
-    Change,
     ClusterUnavailableError,
+    OvertakenError,
     RollBackRelease,
-    Scale,
     WriteIntent,
     WriteOutcome,
 )
-from knowledge.identity import WorkloadKey
 
-Status = Literal["applied", "conflict", "failed", "unknown"]
+Status = Literal["applied", "refused", "conflict", "failed", "unknown"]
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 INVALID: Final = 422
 SERVER_ERROR: Final = 500
-LOOKS_MAX: Final = 5
-"""The controller writes a workload's status between our look and our patch, which fails the patch's
-own test and surely changes nothing: then it is looked at and compared anew."""
-OVERTAKEN: Final = "it was changed at the moment of the write"
 
 OnWritten = Callable[[bytes], None]
 """Takes the object of a successful write, so that we read what we wrote."""
+Permit = Callable[[WriteIntent], str | None]
+"""Asked with nothing between it and the patch: why it may not be sent (any more), or None."""
 
 
 class Mutator:
-    """Writes intents to Deployments."""
+    """Writes intents to Deployments and to the floors of their autoscalers."""
 
-    def __init__(self, api: Api, *, now_unix_ns: Callable[[], int], on_written: OnWritten) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        now_unix_ns: Callable[[], int],
+        on_written: OnWritten,
+        permit: Permit = lambda _: None,
+    ) -> None:
         self._api = api
+        self._permit = permit
         self._now_unix_ns = now_unix_ns
         self._on_written = on_written
 
@@ -51,11 +54,9 @@ class Mutator:
 
         Raises:
             ClusterUnavailableError: the API server could not even be looked at; nothing was sent.
+            OvertakenError: somebody, or only the status, changed the object meanwhile.
         """
-        for _ in range(LOOKS_MAX):
-            status, reason = await self._write(intent)
-            if reason != OVERTAKEN:
-                break
+        status, reason = await self._write(intent)
         return WriteOutcome(
             intent_id=intent.id,
             status=status,
@@ -67,18 +68,18 @@ class Mutator:
         target = intent.change.target
         if target.kind != "Deployment":
             return "failed", f"{target}: only Deployments are written to"
-        path = path_of(target)
+        path, name = path_of(intent.change), name_of(intent.change)
         answer = await self._look(path)
         if answer.status == NOT_FOUND:
-            return "failed", f"{target} not found"
+            return "failed", f"{name} not found"
         if not answer.ok:
-            return "failed", f"{target} could not be read: {answer.message()}"
-        deployed, live = boil_down(answer.body), answer.json()
-        if deployed.last_action_id() == intent.id:
+            return "failed", f"{name} could not be read: {answer.message()}"
+        seen, live = seen_of(intent.change, answer.body), answer.json()
+        if seen.last_action_id == intent.id:
             return "applied", "was applied before"
-        moved = _moved(intent, live, deployed.token(), deployed.release)
-        if moved is not None:
-            return "conflict", moved
+        reason = moved(intent, live, seen)
+        if reason is not None:
+            return "conflict", reason
         release = None
         if isinstance(intent.change, RollBackRelease):
             release = await self._release(intent.change, live)
@@ -107,8 +108,7 @@ class Mutator:
             return "failed", f"dry run: {error!r}"  # a dry run has no effect: nothing happened
         if not answer.ok:
             return await self._refusal(path, answer, live, "dry run: ")
-        allowed = (touch.path, ("metadata", "annotations", ACTION))
-        stray = strayed(live, answer.json(), allowed)
+        stray = strayed(live, answer.json(), allowed_paths(touch))
         if stray:
             return "failed", f"dry run: {', '.join(stray[:5])} would change as well"
         return None
@@ -121,6 +121,9 @@ class Mutator:
         intent: WriteIntent,
         live: dict[str, Any],
     ) -> tuple[Status, str]:
+        refusal = self._permit(intent)
+        if refusal is not None:
+            return "refused", refusal
         try:
             answer = await self._api.patch(path, operations, is_dry_run=False)
         except UNREACHABLE as error:
@@ -150,7 +153,7 @@ class Mutator:
             answer = await self._api.get(path)
         except UNREACHABLE:
             return "unknown", why
-        if answer.ok and boil_down(answer.body).last_action_id() == intent.id:
+        if answer.ok and seen_of(intent.change, answer.body).last_action_id == intent.id:
             self._on_written(answer.body)
             return "applied", f"found in the cluster after: {why}"
         return "unknown", why
@@ -158,14 +161,18 @@ class Mutator:
     async def _refusal(
         self, path: str, answer: Answer, live: dict[str, Any], where: str
     ) -> tuple[Status, str]:
-        """Why the server said no. A failed test comes as 422, like any other invalid patch."""
+        """Why the server said no. A failed test comes as 422, like any other invalid patch.
+
+        Raises:
+            OvertakenError: the object is not what was looked at any more.
+        """
         if answer.status == CONFLICT:
-            return "conflict", OVERTAKEN
+            raise OvertakenError(path)
         if answer.status == INVALID:
             now = await self._look(path)
             then = live["metadata"]["resourceVersion"]
             if now.ok and then != now.json()["metadata"]["resourceVersion"]:
-                return "conflict", OVERTAKEN
+                raise OvertakenError(path)
         return "failed", where + answer.message()
 
     async def _release(self, change: RollBackRelease, live: dict[str, Any]) -> Any:
@@ -196,23 +203,3 @@ class Mutator:
 def _rollout(item: dict[str, Any]) -> int:
     text = item["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision", "0")
     return int(text) if text.isdigit() else 0
-
-
-def path_of(target: WorkloadKey) -> str:
-    """Return where a Deployment is read and written."""
-    return f"/apis/apps/v1/namespaces/{target.namespace}/deployments/{target.name}"
-
-
-def _moved(intent: WriteIntent, live: dict[str, Any], token: str, release: int) -> str | None:
-    """Why the object is not what the intent was made for."""
-    change: Change = intent.change
-    uid = live["metadata"]["uid"]
-    if uid != change.target.uid:
-        return f"uid is {uid}, not {change.target.uid}"
-    if token != intent.resource_version:
-        return f"its state is {token}, not {intent.resource_version}"
-    if isinstance(change, Scale) and live["spec"].get("replicas") != change.replicas_before:
-        return f"replicas are {live['spec'].get('replicas')}, not {change.replicas_before}"
-    if isinstance(change, RollBackRelease) and release != change.revision_before:
-        return f"revision is {release}, not {change.revision_before}"
-    return None

@@ -11,11 +11,15 @@ REPLICAS_MAX: Final = f"{DOMAIN}/replicas-max"
 """Annotation of a workload: never more replicas than this."""
 ACTION: Final = f"{DOMAIN}/action"
 """Annotation of a workload that we wrote to: id, epoch and way back of the last action, as JSON."""
+BOOST: Final = f"{DOMAIN}/boost"
+"""Annotation of a workload or an autoscaler: room that we added, what was there before, and until
+when, as JSON. Whoever finds it expired may take it back: we, or `homeostat unwind`."""
 FENCE: Final = f"{DOMAIN}/fence"
 """Annotation of a workload: the epoch of the replica that took over what was open on it."""
 FIELD_MANAGER: Final = "homeostat"
 
 REVISION: Final = "deployment.kubernetes.io/revision"
+KEDA_PAUSED: Final = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas")
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 TEMPLATE_HASH: Final = "pod-template-hash"
 MIRROR: Final = "kubernetes.io/config.mirror"

@@ -4,6 +4,7 @@ Decoding only these is what makes a list of thousands of pods cheap (docs/decisi
 that an API server leaves out has Kubernetes' own default here.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -190,6 +191,10 @@ class ScalerSpec(_Object, frozen=True):
 
     scale_target_ref: TargetReference = TargetReference()
     target_ref: TargetReference = TargetReference()
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    min_replica_count: int | None = None
+    max_replica_count: int | None = None
 
 
 class ScalerObject(_Object, frozen=True):
@@ -197,6 +202,11 @@ class ScalerObject(_Object, frozen=True):
 
     metadata: Meta
     spec: ScalerSpec = ScalerSpec()
+
+    def token(self) -> str:
+        """Return what changes with what anybody may want of it, and with no status."""
+        told = [self.spec, self.metadata.labels, self.metadata.annotations]
+        return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()[:12]
 
 
 class ContainerUsage(_Object, frozen=True):

@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from healing.cluster.kube.names import CRITICAL_CLASSES, SYSTEM_NAMESPACES
-from healing.cluster.kube.objects import Meta, ScalerObject
+from healing.cluster.kube.objects import ScalerObject
+from healing.cluster.kube.scalers import keeper_of, points_at, scaler_of
 from healing.cluster.kube.workloads import Deployed
+from knowledge.cluster import Scaler
 
 HELM: Final = "meta.helm.sh/release-name"
-_MARKS: Final = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +24,7 @@ class Steering:
     scaled_by: str | None
     released_by: str | None
     untouchable: str | None
+    scaler: Scaler | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +41,15 @@ def steering_of(
 ) -> Steering:
     """Return who has a say in a workload."""
     meta = workload.metadata
+    scaler = scaler_of(
+        meta, kind, scaled_objects=others.scaled_objects, autoscalers=others.autoscalers
+    )
     return Steering(
         steered_by=_steered_by(workload, kind, others),
-        scaled_by=_scaled_by(meta, kind, others),
+        scaled_by=_scaled_by(scaler),
         released_by=f"Helm release {meta.annotations[HELM]}" if HELM in meta.annotations else None,
         untouchable=_untouchable(workload, own_namespace),
+        scaler=scaler,
     )
 
 
@@ -57,34 +58,21 @@ def _steered_by(workload: Deployed, kind: str, others: Others) -> str | None:
     owner = meta.controller()
     if owner is not None:
         return f"its operator: {owner.kind} {owner.name}"
-    for mark, name in _MARKS.items():
-        if mark in meta.annotations or mark in meta.labels:
-            return name
+    keeper = keeper_of(meta)
+    if keeper is not None:
+        return keeper
     for canary in others.canaries:
-        if _points_at(canary, meta, kind):
+        if points_at(canary, meta, kind):
             return f"Flagger Canary {canary.metadata.name}"
     return "a person, who paused it" if workload.paused else None
 
 
-def _scaled_by(meta: Meta, kind: str, others: Others) -> str | None:
-    """KEDA first: it makes an HorizontalPodAutoscaler of its own, and is the one to talk to."""
-    for scaler in others.scaled_objects:
-        if _points_at(scaler, meta, kind):
-            return f"KEDA ScaledObject {scaler.metadata.name}"
-    for scaler in others.autoscalers:
-        if _points_at(scaler, meta, kind):
-            return f"HorizontalPodAutoscaler {scaler.metadata.name}"
-    return None
-
-
-def _points_at(scaler: ScalerObject, meta: Meta, kind: str) -> bool:
-    spec = scaler.spec
-    target = spec.scale_target_ref if spec.scale_target_ref.name else spec.target_ref
-    return (
-        scaler.metadata.namespace == meta.namespace
-        and target.name == meta.name
-        and (target.kind or "Deployment") == kind
-    )
+def _scaled_by(scaler: Scaler | None) -> str | None:
+    """KEDA makes an HorizontalPodAutoscaler of its own, and is the one to talk to."""
+    if scaler is None:
+        return None
+    name = "KEDA ScaledObject" if scaler.kind == "ScaledObject" else scaler.kind
+    return f"{name} {scaler.name}"
 
 
 def _untouchable(workload: Deployed, own_namespace: str | None) -> str | None:

@@ -13,9 +13,12 @@ from typing import Any, Final
 
 import msgspec
 
-from healing.cluster.kube.names import ACTION, RESTARTED_AT
+from healing.cluster.kube.boosts import boost_note, boost_of
+from healing.cluster.kube.names import ACTION, BOOST, RESTARTED_AT
 from healing.cluster.kube.releases import bare_template
-from knowledge.cluster import Change, Restart, RollBackRelease, Scale, WriteIntent
+from healing.cluster.kube.scalers import FLOORS
+from knowledge.boosts import boost_after
+from knowledge.cluster import Change, Restart, RollBackRelease, Scale, SetFloor, WriteIntent
 
 Operation = dict[str, Any]
 MANAGED: Final = frozenset({"managedFields", "resourceVersion", "generation"})
@@ -24,7 +27,7 @@ MANAGED: Final = frozenset({"managedFields", "resourceVersion", "generation"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touch:
-    """What one write is about to change: `path` from `before` (None: absent) to `after`."""
+    """What one write is about to change: `path` from `before` to `after` (None: absent)."""
 
     path: tuple[str, ...]
     before: Any
@@ -41,6 +44,9 @@ def touch_of(
             return Touch(
                 path=("spec", "replicas"), before=spec.get("replicas"), after=change.replicas
             )
+        case SetFloor():
+            path = FLOORS[change.scaler_kind]
+            return Touch(path=path, before=_at(live, path), after=change.floor)
         case Restart():
             return Touch(
                 path=("spec", "template", "metadata", "annotations", RESTARTED_AT),
@@ -60,16 +66,32 @@ def patch_of(intent: WriteIntent, touch: Touch, live: Mapping[str, Any]) -> list
     """Return the whole write."""
     meta = live["metadata"]
     tests = [
-        _operation("test", ("metadata", "uid"), meta["uid"]),
-        _operation("test", ("metadata", "resourceVersion"), meta["resourceVersion"]),
+        operation("test", ("metadata", "uid"), meta["uid"]),
+        operation("test", ("metadata", "resourceVersion"), meta["resourceVersion"]),
     ]
     if touch.before is not None:
-        tests.append(_operation("test", touch.path, touch.before))
+        tests.append(operation("test", touch.path, touch.before))
     values: dict[tuple[str, ...], Any] = {
         touch.path: touch.after,
         ("metadata", "annotations", ACTION): note_of(intent),
     }
+    if isinstance(intent.change, Scale | SetFloor):
+        values["metadata", "annotations", BOOST] = _boost_note(intent, intent.change, live)
     return [*tests, *_sets(live, values)]
+
+
+def allowed_paths(touch: Touch) -> tuple[tuple[str, ...], ...]:
+    """Return all that a write may change: its field, and the notes that it leaves."""
+    notes = (("metadata", "annotations", name) for name in (ACTION, BOOST))
+    return touch.path, *notes
+
+
+def _boost_note(
+    intent: WriteIntent, change: Scale | SetFloor, live: Mapping[str, Any]
+) -> str | None:
+    known = boost_of(live["metadata"].get("annotations") or {})
+    boost = boost_after(change, known, action_id=intent.id, at_unix_ns=intent.created_unix_ns)
+    return boost_note(boost) if boost is not None else None
 
 
 def note_of(intent: WriteIntent) -> str:
@@ -85,6 +107,8 @@ def note_of(intent: WriteIntent) -> str:
     match change:
         case Scale():
             told |= {"after": change.replicas, "before": change.replicas_before}
+        case SetFloor():
+            told |= {"after": change.floor, "before": change.floor_before}
         case RollBackRelease():
             told |= {"after": change.revision, "before": change.revision_before}
         case Restart():
@@ -93,22 +117,30 @@ def note_of(intent: WriteIntent) -> str:
 
 
 def _sets(live: Mapping[str, Any], values: Mapping[tuple[str, ...], Any]) -> list[Operation]:
-    """Set each value; parents that are missing are made first, each once."""
+    """Set each value, or remove what is to be None; missing parents are made first, each once."""
     made: set[tuple[str, ...]] = set()
     operations = []
     for path, value in values.items():
+        if value is None:
+            if _at(live, path) is not None:
+                operations.append({"op": "remove", "path": _pointer(path)})
+            continue
         for length in range(1, len(path)):
             parent = path[:length]
             if parent not in made and not isinstance(_at(live, parent), dict):
-                operations.append(_operation("add", parent, {}))
+                operations.append(operation("add", parent, {}))
                 made.add(parent)
-        operations.append(_operation("add", path, value))
+        operations.append(operation("add", path, value))
     return operations
 
 
-def _operation(name: str, path: tuple[str, ...], value: Any) -> Operation:
-    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
-    return {"op": name, "path": pointer, "value": value}
+def operation(name: str, path: tuple[str, ...], value: Any) -> Operation:
+    """Return one operation of a JSON Patch, its path as a pointer."""
+    return {"op": name, "path": _pointer(path), "value": value}
+
+
+def _pointer(path: tuple[str, ...]) -> str:
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def _at(tree: Any, path: tuple[str, ...]) -> Any:

@@ -1,29 +1,35 @@
 """Take back what is in force, from what the writes left on the objects: no journal is needed.
 
-Added replicas are taken back where they still are what we set. A roll-back is left: taking it back
-would run the release again that it was made against. A restart is over.
+Added replicas and raised floors are taken back where they still are what we set. A roll-back is
+left: taking it back would run the release again that it was made against. A restart is over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
+from healing.cluster.gate import write_guarded
 from healing.cluster.kube import workloads
 from healing.cluster.kube.api import UNREACHABLE, Api
 from healing.cluster.kube.workloads import Deployed, action_of
 from healing.guards.target import other_controller, why_untouchable
+from knowledge.boosts import end_of
 from knowledge.cluster import (
+    Change,
     Cluster,
     ClusterReport,
     ClusterUnavailableError,
     Scale,
+    Workload,
     WriteIntent,
     WriteOutcome,
 )
 from knowledge.identity import WorkloadKey
+from knowledge.plans import Refused
 
-DEPLOYMENTS = "/apis/apps/v1/deployments"
+DEPLOYMENTS: Final = "/apis/apps/v1/deployments"
 
 
 class _List(msgspec.Struct):
@@ -39,21 +45,73 @@ class InForce:
     undo: WriteIntent | None
 
 
-async def in_force(api: Api, *, now_unix_ns: int) -> tuple[InForce, ...]:
-    """Return what our last writes still hold in force.
+async def in_force(
+    api: Api, report: ClusterReport, *, now_unix_ns: int, only_expired: bool = False
+) -> tuple[InForce, ...]:
+    """Return what our last writes still hold in force; `only_expired`: boosts past their time.
 
     Raises:
         ClusterUnavailableError: the API server does not tell.
     """
+    boosted = tuple(_boosted(report, now_unix_ns, only_expired=only_expired))
+    if only_expired:
+        return boosted
     try:
         answer = await api.get(DEPLOYMENTS)
     except UNREACHABLE as error:
         raise ClusterUnavailableError(f"{DEPLOYMENTS}: {error!r}") from error
     if not answer.ok:
         raise ClusterUnavailableError(f"{DEPLOYMENTS}: {answer.message()}")
+    known = {held.workload for held in boosted}
     kept = map(workloads.boil_down, msgspec.json.decode(answer.body, type=_List).items)
     found = (_of(deployed, now_unix_ns) for deployed in kept)
-    return tuple(held for held in found if held is not None)
+    return (*boosted, *(h for h in found if h is not None and h.workload not in known))
+
+
+def _boosted(report: ClusterReport, now_unix_ns: int, *, only_expired: bool) -> Iterator[InForce]:
+    for workload in report.workloads:
+        boost = workload.boost
+        change = end_of(boost, workload) if boost else None
+        if boost is None or change is None:
+            continue
+        left_s = (boost.expires_unix_ns - now_unix_ns) / 1e9
+        if only_expired and left_s > 0:
+            continue
+        when = f"{left_s:,.0f} s before its time" if left_s > 0 else "its time is over"
+        what = "replicas" if boost.of == "replicas" else f"floor of {_scaler_of(workload)}"
+        yield InForce(
+            workload=workload.key,
+            text=f"{what} {boost.after} back to {_shown(boost.before)}, {when}",
+            undo=_undo(
+                change,
+                name=boost.action_id,
+                epoch=0,
+                token=workload.token_of(change),
+                now_unix_ns=now_unix_ns,
+            ),
+        )
+
+
+def _scaler_of(workload: Workload) -> str:
+    return f"{workload.scaler.kind} {workload.scaler.name}" if workload.scaler else "nobody"
+
+
+def _shown(value: int | None) -> str:
+    return "none" if value is None else str(value)
+
+
+def _undo(change: Change, *, name: str, epoch: int, token: str, now_unix_ns: int) -> WriteIntent:
+    return WriteIntent(
+        id=f"unwind-{name}",
+        plan_id="unwind",
+        issue_id="unwind",
+        epoch=epoch,
+        change=change,
+        resource_version=token,
+        undo=None,
+        is_undo=True,
+        created_unix_ns=now_unix_ns,
+    )
 
 
 async def unwind(
@@ -62,32 +120,23 @@ async def unwind(
     """Take back what can be; each write has its preconditions, like any other.
 
     A person asks for it, so it needs no evidence; but what somebody else steers by now is theirs.
-
-    Raises:
-        ClusterUnavailableError: the cluster does not answer.
     """
-    outcomes = []
-    for intent in (each.undo for each in held if each.undo is not None):
-        reason = _not_ours(intent, await cluster.report())
-        if reason is None:
-            outcomes.append(await cluster.write(intent))
-        else:
-            outcomes.append(
-                WriteOutcome(
-                    intent_id=intent.id,
-                    status="refused",
-                    reason=reason,
-                    finished_unix_ns=now_unix_ns(),
-                )
-            )
-    return tuple(outcomes)
+    undos = (each.undo for each in held if each.undo is not None)
+    return tuple(
+        [await write_guarded(cluster, undo, _not_ours, now_unix_ns=now_unix_ns) for undo in undos]
+    )
 
 
-def _not_ours(intent: WriteIntent, report: ClusterReport) -> str | None:
+def _not_ours(intent: WriteIntent, report: ClusterReport) -> Refused | None:
+    """Ask what a person who gave the order may not know."""
     workload = report.workload(intent.change.target)
     if workload is None:
-        return f"the cluster knows no {intent.change.target}"
-    return why_untouchable(workload) or other_controller(workload, intent.change)
+        reason: str | None = f"the cluster knows no {intent.change.target}"
+    else:
+        reason = why_untouchable(workload) or other_controller(workload, intent.change)
+    if reason is None:
+        return None
+    return Refused(issue_id=intent.issue_id, guard="unwind", reason=reason)
 
 
 def _of(deployed: Deployed, now_unix_ns: int) -> InForce | None:
@@ -100,15 +149,11 @@ def _of(deployed: Deployed, now_unix_ns: int) -> InForce | None:
         return InForce(workload=key, text="rolled back: left as it is", undo=None)
     if action.get("kind") != "scale" or deployed.replicas != after:
         return None
-    intent = WriteIntent(
-        id=f"unwind-{action.get('id')}",
-        plan_id="unwind",
-        issue_id="unwind",
-        epoch=int(action.get("epoch", 0)),
-        change=Scale(target=key, replicas=before, replicas_before=after),
-        resource_version=deployed.token(),
-        undo=None,
-        is_undo=True,
-        created_unix_ns=now_unix_ns,
+    intent = _undo(
+        Scale(target=key, replicas=before, replicas_before=after),
+        name=str(action.get("id")),
+        epoch=0,
+        token=deployed.token(),
+        now_unix_ns=now_unix_ns,
     )
     return InForce(workload=key, text=f"replicas {after} back to {before}", undo=intent)

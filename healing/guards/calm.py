@@ -1,0 +1,24 @@
+"""Is this a time to take room away? Asked where a boost ends, beside what an undo asks."""
+
+from typing import Final
+
+from healing.guards.asked import Asked, Guard
+
+
+def all_is_well(asked: Asked) -> str | None:
+    """Nothing that users feel is open: whatever it is, fewer pods do not help against it."""
+    for issue in asked.situation.issues:
+        if issue.state != "resolved":
+            return f"{issue.service} has an open issue"
+    return None
+
+
+def still_boosted(asked: Asked) -> str | None:
+    """What is taken away was added by us, and is still there."""
+    workload = asked.workload
+    if workload is None or workload.boost is None:
+        return f"nothing of ours is in force on {asked.change.target}"
+    return None
+
+
+CALM: Final[tuple[Guard, ...]] = (all_is_well, still_boosted)

@@ -1,0 +1,120 @@
+"""HTTP/2 as bytes, for senders that no client library would play (RFC 9113, RFC 7541)."""
+
+import socket
+import struct
+from typing import Self
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def headers(path: str = TRACES, **more: str) -> bytes:
+    """Literal fields, never indexed, without Huffman."""
+    fields = {
+        ":method": "POST",
+        ":scheme": "http",
+        ":path": path,
+        ":authority": "x",
+        "te": "trailers",
+        "content-type": "application/grpc",
+        **more,
+    }
+    return b"".join(b"\x10" + _text(name) + _text(value) for name, value in fields.items())
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    assert len(raw) < 127, "longer ones have a length of several bytes"
+    return bytes([len(raw)]) + raw
+
+
+class RawH2:
+    """One connection; windows of the peer are not waited for, so send little or read first."""
+
+    def __init__(self, address: str, timeout_s: float = 20.0) -> None:
+        host, _, port = address.rpartition(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=timeout_s)
+        self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0))
+        self._buffer = b""
+        self._next_stream = 1
+
+    def open(self, *, size: int, sent: bytes, **more: str) -> int:
+        """Start a call whose message has `size` bytes, of which only `sent` are sent."""
+        stream = self._next_stream
+        self._next_stream += 2
+        message = b"\0" + struct.pack(">I", size) + sent
+        pieces = [message[at : at + 16_384] for at in range(0, len(message), 16_384)]
+        self.socket.sendall(
+            frame(HEADERS, END_HEADERS, stream, headers(**more))
+            + b"".join(frame(DATA, 0, stream, piece) for piece in pieces)
+        )
+        return stream
+
+    def open_compressed(self, message: bytes) -> int:
+        """Start and end a call with one gzip message."""
+        stream = self._next_stream
+        self._next_stream += 2
+        whole = b"\1" + struct.pack(">I", len(message)) + message
+        told = headers(**{"grpc-encoding": "gzip"})
+        self.socket.sendall(frame(HEADERS, END_HEADERS, stream, told))
+        self._window = 65_535
+        for at in range(0, len(whole), 16_384):
+            piece = whole[at : at + 16_384]
+            while self._window < len(piece):
+                self._take_window()
+            self._window -= len(piece)
+            is_last = at + 16_384 >= len(whole)
+            self.socket.sendall(frame(DATA, END_STREAM if is_last else 0, stream, piece))
+        return stream
+
+    def next_frame(self) -> tuple[int, int, int, bytes]:
+        """Return (kind, flags, stream, payload); settings and pings are answered unseen."""
+        while True:
+            kind, flags, stream, payload = self._read()
+            if kind in (SETTINGS, PING) and not flags & ACK:
+                answer = payload if kind == PING else b""
+                self.socket.sendall(frame(kind, ACK, 0, answer))
+            elif kind not in (SETTINGS, PING, WINDOW):
+                return kind, flags, stream, payload
+
+    def until_ended(self, stream: int) -> tuple[int, bytes]:
+        """Return the kind and payload of the frame that ends a stream."""
+        while True:
+            kind, flags, found, payload = self.next_frame()
+            if found == stream and (kind == RST or flags & END_STREAM):
+                return kind, payload
+
+    def _take_window(self) -> None:
+        """Wait for the peer to let more of the connection's window come."""
+        kind, flags, stream, payload = self._read()
+        if kind in (SETTINGS, PING) and not flags & ACK:
+            self.socket.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
+        elif kind == WINDOW and stream == 0:
+            self._window += int.from_bytes(payload, "big")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def _read(self) -> tuple[int, int, int, bytes]:
+        head = self._exactly(9)
+        size = int.from_bytes(head[:3], "big")
+        kind, flags, stream = struct.unpack(">BBI", head[3:])
+        return kind, flags, stream, self._exactly(size)
+
+    def _exactly(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            data = self.socket.recv(2**16)
+            if not data:
+                raise EOFError
+            self._buffer += data
+        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        return taken
