@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto campaigns
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -56,6 +56,19 @@ bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real serv
 
 bench-rca-study: $(VENV)/dev.stamp ## the engine beside simple ones, and without parts of it
 	$(BIN)/python -m bench.rca.study $(DATA)
+
+bench-leak: $(VENV)/dev.stamp ## memory leaks among realistic pods, and pods without one
+	$(BIN)/python -m bench.leak
+
+bench-faults: $(VENV)/dev.stamp ## the fault library on the twin: is it found, is the cause named?
+	$(BIN)/python -m bench.faults
+
+bench-absence: $(VENV)/dev.stamp ## are the dead told from the silent? 1,000 runs of each
+	$(BIN)/python -m bench.faults.absence_columns
+	$(BIN)/python -m bench.faults.absence
+
+bench-windows: $(VENV)/dev.stamp ## what windows and detectors cost, from 10 services to 10,000
+	$(BIN)/python -m bench.windows
 
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build

@@ -6,7 +6,9 @@
 from dataclasses import dataclass, replace
 
 from analysis.buffers import Buffers
+from analysis.cardinality import Caps
 from analysis.panes import Pane, build_pane
+from analysis.recent import together
 from analysis.settings import AnalysisSettings
 from analysis.slices import TelemetrySlice
 from analysis.windows import combine
@@ -17,13 +19,15 @@ from knowledge.windows import Gap, WindowTables, gaps_table
 class Watch:
     """The panes of the present window; `next_unix_ns` is where the next pane begins.
 
-    `duplicate_count`: requests that came again and were left out, since the start.
+    `duplicate_count`: requests that came again and were left out, since the start. `folded_count`:
+    requests of services and operations beyond the limits, which share a row.
     """
 
     next_unix_ns: int
     panes: tuple[Pane, ...] = ()
     duplicate_count: int = 0
     gaps: tuple[Gap, ...] = ()
+    folded_count: int = 0
 
 
 def begin(*, now_unix_ns: int, settings: AnalysisSettings, back_s: float = 0.0) -> Watch:
@@ -73,21 +77,31 @@ def look(
 ) -> tuple[Watch, WindowTables]:
     """Build the panes of `slices` and return the window that the last of them ends."""
     pane_ns, window_ns = int(settings.pane_s * 1e9), int(settings.window_s * 1e9)
-    panes = watch.panes
-    end, duplicates = watch.next_unix_ns, watch.duplicate_count
+    panes, added = watch.panes, []
+    end, duplicates, folded = watch.next_unix_ns, watch.duplicate_count, watch.folded_count
     gaps = slices[-1].gaps if slices else watch.gaps
+    caps = Caps(services=settings.service_count_max, operations=settings.operation_count_max)
     for part in slices:
         end = part.end_unix_ns
         pane = build_pane(
             part,
             start_unix_ns=end - pane_ns,
             linked_span_count_max=settings.linked_span_count_max,
+            caps=caps,
         )
         panes = (*panes, pane)
+        added.append(pane.recent)
         duplicates += pane.duplicate_count
+        folded += pane.folded_count
     panes = tuple(pane for pane in panes if pane.start_unix_ns >= end - window_ns)
     tables = combine(panes, start_unix_ns=end - window_ns, end_unix_ns=end)
     seen_since = end - window_ns - int(settings.lookback_s * 1e9)
     gaps = tuple(gap for gap in gaps if gap.touches(seen_since, end))
-    watch = Watch(next_unix_ns=end, panes=panes, duplicate_count=duplicates, gaps=gaps)
-    return watch, replace(tables, gaps=gaps_table(gaps))
+    after = Watch(
+        next_unix_ns=end,
+        panes=panes,
+        duplicate_count=duplicates,
+        gaps=gaps,
+        folded_count=folded,
+    )
+    return after, replace(tables, gaps=gaps_table(gaps), recent=together(added))

@@ -130,6 +130,7 @@ class Brain:
                 mode,
                 has_cluster=self.cluster is not None,
                 cluster_note=control.cluster_note,
+                folded_count=control.folded_count(),
                 replica_notes=control.replica.notes(),
                 gap=control.tables.gap,
             ),

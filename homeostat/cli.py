@@ -71,6 +71,11 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
     command.add_argument("--json", action="store_true", help="as it comes")
     command.set_defaults(run=_diagnose)
+    text = "do the user's rules find what they should?"
+    command = commands.add_parser("test", help=text, description=text)
+    command.add_argument("what", choices=["rules"])
+    command.add_argument("file", type=Path, help="cases and what is expected (YAML)")
+    command.set_defaults(run=_test_rules)
     command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
     command.add_argument("journal", type=Path)
     command.set_defaults(run=_replay)
@@ -231,6 +236,12 @@ def _diagnose(options: argparse.Namespace) -> int:
         is_json=options.json,
     )
     return diagnose.run(chosen)
+
+
+def _test_rules(options: argparse.Namespace) -> int:
+    from homeostat import rule_tests
+
+    return rule_tests.run(options.file)
 
 
 def _replay(options: argparse.Namespace) -> int:

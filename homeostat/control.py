@@ -17,6 +17,7 @@ from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
+from analysis.usage import Usage
 from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
 from healing.orders import obeyed
@@ -93,6 +94,7 @@ class Control:
         )
         self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self._entries = Entries()
+        self._usage = Usage()
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
@@ -117,6 +119,10 @@ class Control:
     def duplicate_count(self) -> int:
         """Requests that came more than once, since the start."""
         return self._watch.duplicate_count
+
+    def folded_count(self) -> int:
+        """Requests whose names share a row, because there are too many names, since the start."""
+        return self._watch.folded_count
 
     @property
     def settings(self) -> CoreSettings:
@@ -180,6 +186,7 @@ class Control:
         (
             self._history,
             self._entries,
+            self._usage,
             self.tables,
         ) = await asyncio.get_running_loop().run_in_executor(
             self._worker, lambda: self._remembered(passed, around, begin, end, now)
@@ -192,7 +199,7 @@ class Control:
         begin: int,
         end: int,
         now: int,
-    ) -> tuple[history.History, Entries, WindowTables]:
+    ) -> tuple[history.History, Entries, Usage, WindowTables]:
         settings = self._settings.analysis
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
@@ -204,8 +211,11 @@ class Control:
             entries_of(spans, end, now),
             start_unix_ns=now - window_ns,
             window_ns=window_ns,
+            request_count_max=settings.operation_count_max,
         )
-        return known, entries, replace(self.tables, entries=table)
+        points = next((part for part in passed if part.signal == "metrics"), None)
+        usage, used = self._usage.advance(points)
+        return known, entries, usage, replace(self.tables, entries=table, usage=used)
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
         begin = self._history.next_unix_ns

@@ -42,10 +42,13 @@ def beginning(
 ) -> CoreState:
     """Return the state that a service heals with as `epoch`, by what is remembered.
 
-    One that took over goes on with its own analysis, that of `before`.
+    Issues that were open go on under their ids: a restart of ours is no recovery of theirs. Those
+    that had not fired yet are seen anew. One that took over goes on with its own analysis, that of
+    `before`.
     """
+    issues = tuple(issue for issue in memory.issues if issue.state == "firing")
     return replace(
-        before or CoreState(),
+        before or CoreState(analysis=AnalysisState(issues=issues)),
         healing=recover(memory, epoch=epoch, started_unix_ns=started_unix_ns),
         regulation=recover_regulation(memory, epoch=epoch),
     )

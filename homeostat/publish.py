@@ -62,6 +62,7 @@ def notes_of(
     cluster_note: str | None,
     replica_notes: tuple[str, ...] = (),
     gap: str | None = None,
+    folded_count: int = 0,
 ) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
@@ -71,6 +72,11 @@ def notes_of(
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    if folded_count:
+        notes.append(
+            f"{folded_count:,} requests are told as (other): more names than "
+            "analysis.operation_count_max or analysis.service_count_max; is there an id in them?"
+        )
     notes += replica_notes
     if gap is not None:
         notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")

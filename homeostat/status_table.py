@@ -79,6 +79,11 @@ def _issue(issue: dict[str, Any]) -> RenderableType:
                 f"{cause['explains_ratio']:.0%}, confidence {cause['confidence']:.0%}"
             )
         )
+    lines += [Text(f"  changed: {line}") for line in issue["changes"]]
+    if len(issue["affected"]) > 1:
+        lines.append(Text(f"  also sick of it: {', '.join(issue['affected'][1:])}"))
+    if issue["reason"]:
+        lines.append(Text(f"  {issue['reason']}"))
     if plan := issue["plan"]:
         lines += [Text(f"  plan: {action['detail']}") for action in plan["actions"]]
         lines.append(Text(f"  expected: {plan['expected']}"))

@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.diagnosis import Diagnosis
+from knowledge.issues import Issue
 from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
@@ -32,7 +33,8 @@ CREATE TABLE IF NOT EXISTS ticks (
     now_unix_ns INTEGER NOT NULL,
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
-    instances BLOB NOT NULL, entries BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    instances BLOB NOT NULL, entries BLOB NOT NULL,
+    recent BLOB NOT NULL, usage BLOB NOT NULL, gaps BLOB NOT NULL, diagnoses TEXT NOT NULL,
     orders TEXT NOT NULL, stopped TEXT,
     freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
@@ -49,10 +51,20 @@ CREATE TABLE IF NOT EXISTS takeovers (
 CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER NOT NULL);
 """
 """Only where several replicas share a ledger: what was taken over, and who only watched."""
-_TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
+_TABLES: Final = (
+    "operations",
+    "services",
+    "edges",
+    "blame",
+    "instances",
+    "entries",
+    "recent",
+    "usage",
+    "gaps",
+)
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 
 
 class JournalError(Exception):
@@ -74,6 +86,7 @@ class Memory:
     """What a starting service knows from before: what it set out to do, and what came of it.
 
     `orders`: what people said, in the order in which they said it.
+    `issues`: those that were not over when it was last running.
     """
 
     approved: tuple[ApprovedPlan, ...]
@@ -81,6 +94,7 @@ class Memory:
     outcomes: tuple[WriteOutcome, ...]
     verdicts: tuple[Verdict, ...]
     orders: tuple[Order, ...] = ()
+    issues: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +200,7 @@ class Journal:
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 19})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 22})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -232,8 +246,8 @@ class Journal:
         watched = set(self._select("SELECT epoch, tick FROM standby_ticks"))
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
             seq, epoch, tick, now, due, start, end = row[:7]
-            blobs = dict(zip(_TABLES, row[7:13], strict=True))
-            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[13:]
+            blobs = dict(zip(_TABLES, row[7:16], strict=True))
+            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[16:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,
@@ -282,5 +296,13 @@ class Journal:
             intents=tuple(intents),
             outcomes=tuple(outcomes),
             verdicts=tuple(verdicts),
+            issues=self._open_issues(before_epoch),
             orders=tuple(orders),
         )
+
+    def _open_issues(self, before_epoch: int) -> tuple[Issue, ...]:
+        row = self._db.execute(
+            "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq DESC LIMIT 1", (before_epoch,)
+        ).fetchone()
+        last = from_json(TickOutputs, row[0]).issues if row else ()
+        return tuple(issue for issue in last if issue.state != "resolved")

@@ -1,8 +1,9 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME and INSTANCES (analysis to issues, journal and status). `conform` is asserted on entry
-and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
+EDGES, BLAME, INSTANCES, ENTRIES, RECENT and USAGE (analysis to issues, journal and status).
+`conform` is asserted on entry and exit of a stage, so that a stage which builds a wrong table fails
+where the mistake is.
 """
 
 from typing import Final, Literal
@@ -32,10 +33,12 @@ SPANS: Final = pa.schema(
         pa.field("parent_span_id", pa.binary()),  # empty for a root
         pa.field("start_unix_ns", pa.int64()),
         pa.field("end_unix_ns", pa.int64()),
-        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer
+        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer; 0 also for what was
+        # served and is no request: health checks, and streams that stay open
         pa.field("kind", pa.uint8()),
         pa.field("name", pa.string()),
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
+        pa.field("is_answered", pa.bool_()),  # of a CLIENT span: it tells the code of an answer
         pa.field("peer", LABEL),  # the callee's name as the caller knows it
         *_RESOURCE,
     ]
@@ -157,6 +160,28 @@ GAPS: Final = pa.schema(
         pa.field("start_unix_ns", pa.int64()),
         pa.field("end_unix_ns", pa.int64()),
         pa.field("reason", pa.string()),
+    ]
+)
+RECENT: Final = pa.schema(
+    [
+        # who was called; service is empty where nobody answered, peer is the callers' name for it
+        *_SERVICE,
+        pa.field("peer", pa.string()),  # empty: what the service itself says it served
+        pa.field("served_count", pa.int64()),
+        pa.field("call_count", pa.int64()),
+        pa.field("lost_count", pa.int64()),  # calls that failed without the code of an answer
+        pa.field("answered_count", pa.int64()),  # calls whose server side was seen
+    ]
+)
+"""What the last look added to the window: who still speaks, and how calls to whom ended."""
+USAGE: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("pod", pa.string()),
+        pa.field("time_unix_ns", pa.int64()),  # of its newest reading
+        pa.field("cpu_ratio", pa.float64()),  # of its limit; null: not reported
+        pa.field("memory_ratio", pa.float64()),
+        pa.field("memory_bytes", pa.float64()),  # working set
     ]
 )
 

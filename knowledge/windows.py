@@ -14,7 +14,9 @@ from knowledge.schemas import (
     GAPS,
     INSTANCES,
     OPERATIONS,
+    RECENT,
     SERVICES,
+    USAGE,
     Signal,
     conform,
 )
@@ -27,6 +29,8 @@ _SCHEMAS: Final = {
     "instances": INSTANCES,
     "entries": ENTRIES,
     "gaps": GAPS,
+    "recent": RECENT,
+    "usage": USAGE,
 }
 
 
@@ -56,6 +60,8 @@ class WindowTables:
     instances: pl.DataFrame
     entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
     gaps: pl.DataFrame = field(default_factory=lambda: _empty(GAPS))
+    recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
+    usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():

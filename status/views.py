@@ -89,6 +89,9 @@ class IssueView(BaseModel):
     exemplars: list[str] = Field(description="trace ids of the worst requests")
     finding: str
     causes: list[CauseView]
+    affected: list[str] = Field(description="services where it is felt or that are sick of it")
+    changes: list[str] = Field(description="what was changed before and meanwhile, newest first")
+    reason: str = Field(description="why it is in its state, where that needs telling")
     plan: PlanView | None
     refusals: list[str]
     verdict: VerdictView | None
@@ -229,6 +232,9 @@ def _issue(issue: Issue, treatment: Treatment | None) -> IssueView:
             )
             for cause in issue.causes
         ],
+        affected=[str(service) for service in issue.affected],
+        changes=[change.text for change in issue.changes],
+        reason=issue.reason,
         plan=_plan(treatment) if treatment else None,
         refusals=[f"{r.guard}: {r.reason}" for r in treatment.refusals] if treatment else [],
         verdict=_verdict(treatment) if treatment else None,

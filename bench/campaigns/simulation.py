@@ -97,6 +97,7 @@ class Simulation:
         seed: int,
         settings: CoreSettings = SETTINGS,
         *,
+        has_cluster: bool = True,
         silent: frozenset[str] = frozenset(),
     ) -> None:
         """`silent`: services that say nothing of themselves, from the beginning."""
@@ -109,7 +110,7 @@ class Simulation:
         )
         self.control = Control(
             buffers=self._buffers,
-            cluster=TwinCluster(self.world),
+            cluster=TwinCluster(self.world) if has_cluster else None,
             journal=NoJournal(),
             journal_retention_s=1e9,
             epoch=EPOCH,

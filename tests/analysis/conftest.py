@@ -48,6 +48,7 @@ class Spans:
                 "kind": kind,
                 "name": name,
                 "is_error": error,
+                "is_answered": False,
                 "peer": peer,
                 "namespace": "shop",
                 "service": service,

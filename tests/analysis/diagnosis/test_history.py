@@ -27,6 +27,7 @@ def _slice(begin_s: int, end_s: int, per_s: int = 1) -> TelemetrySlice:
             "kind": 2,
             "is_error": False,
             "is_verified": False,
+            "is_answered": False,
             "service": "front",
         }
         for index in range((end_s - begin_s) * per_s)
