@@ -147,6 +147,7 @@ class Brain:
             issues=control.state.analysis.issues,
             treatments=publish.treatments_of(control.state.healing, control.refused),
             actions=publish.actions_of(control.state),
+            sized=control.sized,
             regulated=control.outputs.regulated if control.outputs else (),
             stopped=EmergencyStop(self._settings.stop_file).reason(),
             pauses=control.healing(now).pauses,

@@ -34,6 +34,7 @@ from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
 from knowledge.orders import Order
 from knowledge.plans import Refused
+from knowledge.sizing import Sized
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
 
@@ -91,6 +92,7 @@ class Control:
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
         self.refused: tuple[Refused, ...] = ()  # of the last look at what to do
+        self.sized: tuple[Sized, ...] = ()  # of the last look at what pods use
         self.halted: str | None = None
         self.cluster_note: str | None = None
 
@@ -190,6 +192,7 @@ class Control:
         self._orders.taken(inputs.orders)
         if is_planning_due:
             self.refused = outputs.refused
+        self.sized = outputs.sized or self.sized
         for intent in outputs.intents:
             await self._write(intent, clock, not_kept)
         if now >= self._next_prune_unix_ns:

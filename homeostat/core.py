@@ -8,6 +8,8 @@ from analysis.step import step as analyse
 from healing.recover import recover, recover_regulation
 from healing.regulate import RegulationState
 from healing.regulate import step as regulate
+from healing.right_size import RightSizeState
+from healing.right_size import step as right_size
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
@@ -31,6 +33,7 @@ class CoreState:
     analysis: AnalysisState = field(default_factory=AnalysisState)
     healing: HealingState = field(default_factory=HealingState)
     regulation: RegulationState = field(default_factory=RegulationState)
+    sizes: RightSizeState = field(default_factory=RightSizeState)
     situation: Situation | None = None
 
 
@@ -103,6 +106,7 @@ def tick(
         settings=settings.healing,
         pane_s=settings.analysis.pane_s,
     )
+    sizes, sized = right_size(state.sizes, inputs.cluster, now_unix_ns=now)
     outputs = TickOutputs(
         symptoms=seen.symptoms,
         issues=seen.issues,
@@ -111,7 +115,12 @@ def tick(
         intents=(*done.intents, *kept.intents),
         verdicts=done.verdicts,
         regulated=kept.regulated,
+        sized=sized,
     )
     return CoreState(
-        analysis=analysis, healing=healing, regulation=regulation, situation=situation
+        analysis=analysis,
+        healing=healing,
+        regulation=regulation,
+        sizes=sizes,
+        situation=situation,
     ), outputs

@@ -8,6 +8,7 @@ from knowledge.issues import Issue, Symptom
 from knowledge.orders import Pause
 from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
 from knowledge.regulation import Regulated
+from knowledge.sizing import Sized
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -91,3 +92,4 @@ class StatusSnapshot:
     pauses: tuple[Pause, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     regulated: tuple[Regulated, ...] = ()
+    sized: tuple[Sized, ...] = ()

@@ -12,6 +12,7 @@ from knowledge.issues import Issue, Symptom
 from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Refused, Verdict
 from knowledge.regulation import Regulated
+from knowledge.sizing import Sized
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -49,3 +50,4 @@ class TickOutputs:
     intents: tuple[WriteIntent, ...]
     verdicts: tuple[Verdict, ...]
     regulated: tuple[Regulated, ...] = ()
+    sized: tuple[Sized, ...] = ()

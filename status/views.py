@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
+from status.balance_views import AutoscalerView, SizingView
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
 from status.top_services import TopServiceView, top_services
 
@@ -111,18 +112,6 @@ class ActionView(BaseModel):
     verdict: str | None
 
 
-class AutoscalerView(BaseModel):
-    """What an autoscaler found at its last look."""
-
-    workload: str
-    policy: str
-    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
-    wanted: int | None = Field(description="by the controller alone; null: it holds")
-    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
-    reason: str
-    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
-
-
 class IngestView(BaseModel):
     """What became of the rows of one signal."""
 
@@ -167,6 +156,7 @@ class StatusView(BaseModel):
     pauses: list[PauseView]
     escalated: list[EscalationView]
     autoscalers: list[AutoscalerView]
+    sizing: list[SizingView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -195,6 +185,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
         ],
+        sizing=[SizingView.model_validate(item, from_attributes=True) for item in snapshot.sized],
         stopped=snapshot.stopped,
         pauses=pauses_of(snapshot),
         escalated=escalated_of(snapshot),

@@ -32,6 +32,7 @@ class HpaSettings:
     behavior: Behavior | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     timing: Timing = field(default_factory=Timing)
+    downscale_stabilization_s: float = DOWNSCALE_STABILIZATION_S  # where there is no behaviour
 
     def __post_init__(self) -> None:
         if not 0 <= self.replicas_min <= self.replicas_max:
@@ -140,6 +141,7 @@ class Hpa:
             wanted=wanted,
             current=current,
             behavior=settings.behavior,
+            downscale_stabilization_s=settings.downscale_stabilization_s,
             now_unix_ns=now_unix_ns,
         )
         recommendation = Moment(count=wanted, at_unix_ns=now_unix_ns)
@@ -187,7 +189,7 @@ class Hpa:
     def _memory_s(self) -> float:
         behavior = self._settings.behavior
         if behavior is None:
-            return DOWNSCALE_STABILIZATION_S
+            return self._settings.downscale_stabilization_s
         return max(behavior.up.stabilization_s, behavior.down.stabilization_s)
 
     @staticmethod

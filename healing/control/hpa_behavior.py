@@ -65,11 +65,12 @@ def stabilized(
     wanted: int,
     current: int,
     behavior: Behavior | None,
+    downscale_stabilization_s: float,
     now_unix_ns: int,
 ) -> int:
     """Return `wanted` held back by what was recommended within the windows."""
     if behavior is None:
-        since = now_unix_ns - int(DOWNSCALE_STABILIZATION_S * NS_PER_S)
+        since = now_unix_ns - int(downscale_stabilization_s * NS_PER_S)
         return max([wanted, *(r.count for r in recommendations if r.at_unix_ns >= since)])
     up_since = now_unix_ns - int(behavior.up.stabilization_s * NS_PER_S)
     down_since = now_unix_ns - int(behavior.down.stabilization_s * NS_PER_S)

@@ -38,11 +38,30 @@ class ControlPlane:
         self.admin = self.user(ADMIN, organisation=MASTERS)
         self.kubeconfig = self.write_kubeconfig(self.admin, "admin")
 
-    def start(self) -> Self:
-        """Start all parts, in order; returns when each answers."""
+    def start_api(self, *flags: str) -> Path:
+        """Start etcd and the API server only; returns the key of service accounts' tokens."""
         keys = rsa_key(self.folder / "pki" / "accounts.key")
         self._start_etcd()
-        self._start_api(keys)
+        self._start_api(keys, *flags)
+        return keys
+
+    def start_autoscaling(self, *flags: str) -> None:
+        """Start the controller of HorizontalPodAutoscalers and no other."""
+        user = self.user("system:kube-controller-manager", organisation=MASTERS)
+        self._run(
+            "kube-controller-manager",
+            f"--kubeconfig={self.write_kubeconfig(user, 'autoscaling')}",
+            "--controllers=horizontal-pod-autoscaler-controller",
+            f"--secure-port={free_port()}",
+            "--bind-address=127.0.0.1",
+            "--leader-elect=false",
+            *flags,
+            *FAST,
+        )
+
+    def start(self) -> Self:
+        """Start all parts, in order; returns when each answers."""
+        keys = self.start_api()
         controllers = self.user("system:kube-controller-manager", organisation=MASTERS)
         scheduler = self.user("system:kube-scheduler", organisation=MASTERS)
         self._run(
@@ -96,7 +115,7 @@ class ControlPlane:
         )
         etcd.wait_until(lambda: listens(self._etcd_port))
 
-    def _start_api(self, keys: Path) -> None:
+    def _start_api(self, keys: Path, *flags: str) -> None:
         certificate, key = self.authority.sign("kube-apiserver", serves=True)
         policy = self.folder / "audit-policy.yaml"
         policy.write_text(yaml.safe_dump(AUDIT_POLICY))
@@ -118,6 +137,7 @@ class ControlPlane:
             f"--audit-log-path={self.audit_log}",
             f"--proxy-client-cert-file={certificate}",
             f"--proxy-client-key-file={key}",
+            *flags,
         )
         api.wait_until(self._is_ready, READY_S)
 
