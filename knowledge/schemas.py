@@ -1,7 +1,7 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME and INSTANCES (analysis to issues, journal and status). `conform` is asserted on entry
+EDGES, BLAME and INSTANCES (analysis to issues, journal and status), calls of backends as ENDPOINTS. `conform` is asserted on entry
 and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
 """
 
@@ -35,6 +35,7 @@ SPANS: Final = pa.schema(
         pa.field("name", pa.string()),
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
         pa.field("peer", LABEL),  # the callee's name as the caller knows it
+        pa.field("address", LABEL),  # host:port that a call went to; empty on all other spans
         *_RESOURCE,
     ]
 )
@@ -145,6 +146,19 @@ ENTRIES: Final = pa.schema(
         pa.field("durations_ms", pa.list_(pa.float64())),  # of the window
         pa.field("earlier_ms", pa.list_(pa.float64())),  # of the window before it
         pa.field("passed_ms", pa.list_(pa.float64())),  # of the requests that just left both
+    ]
+)
+ENDPOINTS: Final = pa.schema(
+    [
+        pa.field("caller_namespace", pa.string()),
+        pa.field("caller", pa.string()),
+        pa.field("address", pa.string()),  # the instance that was called, host:port
+        pa.field("end_unix_s", pa.int64()),  # the second in which the calls ended
+        pa.field("call_count", pa.int64()),
+        pa.field("error_count", pa.int64()),
+        pa.field("ok_ms_sum", pa.float64()),  # of the calls that did not fail
+        pa.field("ok_ms_max", pa.float64()),
+        pa.field("busy_ms_sum", pa.float64()),  # of all calls: the time that they were in flight
     ]
 )
 

@@ -47,6 +47,7 @@ def _spans(parcels: tuple[Parcel, ...]) -> pa.Table:
         ],
         "is_error": [bool(shape.error_type) for shape in shapes],
         "peer": [shape.peer for shape in shapes],
+        "address": [""] * len(shapes),
         **_resources((parcel.source, len(parcel.spans)) for parcel in parcels),
     }
     return _table(SPANS, columns)
