@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from healing.traffic.settings import TrafficSettings
 from knowledge.bounds import require_positive
 from knowledge.plans import Mode
 
@@ -121,12 +122,19 @@ class HealingSettings:
     release_age_s_max: float = 900.0
     """A release older than this is not suspected."""
 
+    traffic: TrafficSettings = field(default_factory=TrafficSettings)
+    """Pools of backends whose weights are kept in balance."""
+
     def __post_init__(self) -> None:
         require_positive(self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s"}))
 
     def widest_mode(self) -> Mode:
         """The most that may happen anywhere."""
         return max((self.mode, *self.namespaces.values()), key=_RANK.__getitem__)
+
+    def mode_of_pool(self, namespace: str, mode: Mode) -> Mode:
+        """The mode of a pool of backends: its own, at most that of its namespace."""
+        return min(self.namespaces.get(namespace, self.mode), mode, key=_RANK.__getitem__)
 
     def mode_for(self, namespace: str, kind: ActionKind) -> Mode:
         """The mode that holds for one kind of action in one namespace."""

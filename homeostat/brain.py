@@ -1,16 +1,13 @@
 """The brain: one process, one loop. Buffers, the control plane, the journal, the status surface."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-import uvicorn
 from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
@@ -22,7 +19,10 @@ from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
 from homeostat.intake import Intake
 from homeostat.settings import Settings
+from homeostat.traffic import Traffic
 from homeostat.version import VERSION
+from homeostat.web import bind
+from homeostat.web import server as http_server
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
@@ -64,8 +64,13 @@ class Brain:
             settings=core,
             now_unix_ns=now,
         )
+        self.traffic = Traffic(
+            settings.healing, self.clock.now_unix_ns, lambda: self.control.halted
+        )
         self.intake = Intake(
-            self._buffers, lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns())
+            self._buffers,
+            lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns()),
+            self.traffic.take,
         )
 
     async def advance(self, to_unix_ns: int) -> None:
@@ -109,6 +114,7 @@ class Brain:
             issues=control.state.analysis.issues,
             treatments=publish.treatments_of(control.state.healing, control.refused),
             actions=publish.actions_of(control.state.healing),
+            traffic=self.traffic.records(),
         )
 
 
@@ -127,16 +133,9 @@ def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesClu
             )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the brain has one way to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the brain."""
-        yield
-
-
-async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
+async def _serve(
+    brain: Brain, settings: Settings, web: socket.socket, endpoints: socket.socket | None
+) -> None:
     """Run all loops until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -148,17 +147,21 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket) -> None:
         find_trace=brain.intake.questions.trace,
         version=VERSION,
     )
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
-    server = _Server(config)
+    server, endpoint_server = http_server(app), http_server(brain.traffic.app())
     async with asyncio.TaskGroup() as tasks:
         eternal = [
             tasks.create_task(brain.intake.serve(settings.frames_socket), name="frames"),
             tasks.create_task(_time(brain, settings), name="clock"),
         ]
-        http = tasks.create_task(server.serve(sockets=[web]), name="status")
+        if settings.healing.traffic.pools:
+            eternal.append(tasks.create_task(brain.traffic.run(), name="traffic"))
+        http = [tasks.create_task(server.serve(sockets=[web]), name="status")]
+        if endpoints is not None:
+            serving = endpoint_server.serve(sockets=[endpoints])
+            http.append(tasks.create_task(serving, name="endpoints"))
         await stop.wait()
-        server.should_exit = True
-        await http
+        server.should_exit = endpoint_server.should_exit = True
+        await asyncio.gather(*http)
         for task in eternal:
             task.cancel()
     if brain.cluster is not None:
@@ -178,17 +181,21 @@ def run(settings: Settings) -> int:
     # frames come and go as in a receiver: fresh pages would cost more than all else that is done
     keep_large_buffers()
     os.umask(0o077)  # sockets and journal are our user's alone
-    host, _, port = settings.status.listen.rpartition(":")
-    web = socket.socket()
-    web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listen, key = settings.status.listen, "status.listen"
     try:
-        web.bind((host, int(port)))
+        web = bind(listen)
+        endpoints = None
+        if settings.healing.traffic.endpoints_listen:
+            listen, key = (
+                settings.healing.traffic.endpoints_listen,
+                "healing.traffic.endpoints_listen",
+            )
+            endpoints = bind(listen)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         journal = Journal.open(settings.knowledge.journal)
     except OSError as error:
         sys.stderr.write(
-            f"cannot listen on {settings.status.listen}: {error.strerror}; "
-            "stop the other process or set status.listen\n"
+            f"cannot listen on {listen}: {error.strerror}; stop the other process or set {key}\n"
         )
         return CANNOT_SERVE
     except JournalError as error:
@@ -201,7 +208,7 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     try:
-        asyncio.run(_serve(brain, settings, web))
+        asyncio.run(_serve(brain, settings, web, endpoints))
     finally:
         journal.close()
     return 0

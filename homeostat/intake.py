@@ -30,8 +30,14 @@ EPOCHS_MAX: Final = 256
 class Intake:
     """Takes frames into the buffers; a frame that comes twice is kept once."""
 
-    def __init__(self, buffers: Buffers, clock: Callable[[], tuple[int, int]]) -> None:
-        """`clock` returns (now, watermark) in nanoseconds."""
+    def __init__(
+        self,
+        buffers: Buffers,
+        clock: Callable[[], tuple[int, int]],
+        on_spans: Callable[[pa.Table], None] = lambda _: None,
+    ) -> None:
+        """`clock` returns (now, watermark) in nanoseconds; `on_spans` sees spans that are kept."""
+        self._on_spans = on_spans
         self._buffers = buffers
         self._clock = clock
         self._kept: dict[str, deque[int]] = {}
@@ -49,9 +55,10 @@ class Intake:
             return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
         try:
             now, watermark = self._clock()
+            rows = pa.ipc.open_stream(body).read_all()
             outcome = self._buffers.add(
                 head.signal,
-                pa.ipc.open_stream(body).read_all(),
+                rows,
                 now_unix_ns=now,
                 watermark_unix_ns=watermark,
             )
@@ -62,6 +69,8 @@ class Intake:
             )
         if outcome == "kept":
             kept.append(head.sequence)
+            if head.signal == "traces":
+                self._on_spans(rows)
             return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
         reason = f"the brain holds {self._buffers.size_bytes} bytes"
         return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="full", reason=reason)

@@ -1,8 +1,9 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME and INSTANCES (analysis to issues, journal and status), calls of backends as ENDPOINTS. `conform` is asserted on entry
-and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
+EDGES, BLAME and INSTANCES (analysis to issues, journal and status), and calls to backends as
+ENDPOINTS (analysis to the balancer). `conform` is asserted on entry and exit of a stage, so that a
+stage which builds a wrong table fails where the mistake is.
 """
 
 from typing import Final, Literal

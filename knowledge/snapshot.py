@@ -6,6 +6,7 @@ from typing import Any
 
 from knowledge.issues import Issue, Symptom
 from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.traffic import PoolRecord
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -80,3 +81,4 @@ class StatusSnapshot:
     issues: tuple[Issue, ...]
     treatments: tuple[Treatment, ...]
     actions: tuple[ActionRecord, ...]
+    traffic: tuple[PoolRecord, ...] = ()

@@ -21,7 +21,9 @@ def called_address(upstream: Picked, host: Picked, port: Picked) -> Picked:
     index = {word: number for number, word in enumerate(upstream.words)}
     numbers = np.array(
         [
-            index.setdefault(_address(host.words[pair // ports], port.words[pair % ports]), len(index))
+            index.setdefault(
+                _address(host.words[pair // ports], port.words[pair % ports]), len(index)
+            )
             for pair in pairs.tolist()
         ],
         np.int32,

@@ -123,6 +123,28 @@ class TraceView(BaseModel):
     is_whole: bool = Field(description="false: a receiver did not answer, or it was too large")
 
 
+class WeightView(BaseModel):
+    """What one backend gets; 1 is an equal share."""
+
+    address: str
+    place: str
+    weight: float
+    because: str
+
+
+class PoolView(BaseModel):
+    """One pool of backends and how it is balanced."""
+
+    name: str
+    namespace: str
+    policy: str
+    mode: str
+    telemetry_age_s: float | None
+    weights: list[WeightView] = Field(description="in force")
+    proposed: list[WeightView] = Field(description="what they would be in mode auto")
+    carried: dict[str, str] = Field(description="what each way to the proxies did last")
+
+
 class StatusView(BaseModel):
     """The whole of /status."""
 
@@ -138,6 +160,7 @@ class StatusView(BaseModel):
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
+    traffic: list[PoolView] = Field(description="backends whose weights are kept in balance")
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -163,6 +186,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
         ],
+        traffic=[PoolView.model_validate(p, from_attributes=True) for p in snapshot.traffic],
     )
 
 
