@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds lint cover bench-ingest bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
+.PHONY: test-traffic demo test seeds lint cover bench-ingest bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
 
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector
+	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/traffic
 
 seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
 	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
@@ -24,7 +24,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 cover: $(VENV)/dev.stamp
-	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector
+	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/traffic
 	$(BIN)/coverage report
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
@@ -54,6 +54,10 @@ parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.ca
 test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
 	$(BIN)/python -m tests.parts.build otelcol
 	$(BIN)/python -m pytest tests/collector
+
+test-traffic: $(VENV)/bench.stamp ## real Envoy and HAProxy are kept in balance (~3 min; needs apt-get once)
+	$(BIN)/python -m tests.parts.proxies
+	$(BIN)/python -m pytest tests/traffic
 
 fuzz: $(VENV)/dev.stamp ## a million mutated requests of each signal, and of their JSON
 	$(BIN)/python -m tests.fuzz.run
