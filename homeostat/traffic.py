@@ -140,12 +140,12 @@ class Traffic:
         async with asyncio.TaskGroup() as tasks:
             if self._health:
                 tasks.create_task(self._probe_forever())
-            while True:
-                await asyncio.sleep(self._settings.period_s)
+            while True:  # the first at once: an Envoy starts only where its file exists
                 try:
                     await self.update()
                 except Exception:  # stale weights give way to the configured ones by themselves
                     log.exception("the balancer's update failed")
+                await asyncio.sleep(self._settings.period_s)
 
     def _may_write(self, pool: PoolSettings) -> bool:
         return self.mode(pool) == "auto" and self._halted() is None
@@ -158,11 +158,10 @@ class Traffic:
                 carried["last_good"] = "written"
             except OSError as error:
                 carried["last_good"] = f"cannot be written: {error.strerror}: {error.filename}"
-        if pool.haproxy_backend and self._may_write(pool):
+        socket = self._settings.haproxy_socket
+        if socket and pool.haproxy_backend and self._may_write(pool):
             try:
-                carried["haproxy"] = await haproxy.carry(
-                    self._settings.haproxy_socket, pool.haproxy_backend, weights
-                )
+                carried["haproxy"] = await haproxy.carry(socket, pool.haproxy_backend, weights)
             except haproxy.HaproxyError as error:
                 carried["haproxy"] = f"failed: {error}"
 

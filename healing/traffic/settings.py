@@ -56,13 +56,13 @@ class TrafficSettings:
 
     pools: Mapping[str, PoolSettings] = field(default_factory=dict)
 
-    endpoints_listen: str = ""
-    """host:port where Envoy asks for endpoints (REST EDS); empty: nobody is answered."""
+    endpoints_listen: str | None = None
+    """host:port where Envoy asks for endpoints (REST EDS); None: nobody is answered."""
 
-    last_good: str = ""
-    """Folder of files that an Envoy starts from while we are away; empty: none is written."""
+    last_good: str | None = None
+    """Folder of files that an Envoy starts from while we are away; None: none is written."""
 
-    haproxy_socket: str = ""
+    haproxy_socket: str | None = None
     """HAProxy's runtime socket (level admin)."""
 
     period_s: float = 1.0

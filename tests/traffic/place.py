@@ -14,7 +14,7 @@ from tests.parts.process import Process, free_port, listens
 from tests.parts.proxies import envoy, haproxy
 
 HERE = Path(__file__).parent
-FAST_MS, SLOW_MS = 10.0, 100.0
+FAST_MS, SLOW_MS = 20.0, 200.0
 
 
 class Place:
@@ -50,11 +50,6 @@ class Place:
         self._part([sys.executable, "-m", "tests.traffic.backends", *others], "backends")
         return self.start_one_backend(port)
 
-    def wait_for_last_good(self) -> None:
-        """Wait until Envoy could start from the file."""
-        assert self.service is not None
-        self.service.wait_until((self.last_good / "shop.json").exists, 10.0)
-
     def set_delay(self, port: int, delay_ms: float) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/delay?{delay_ms}", timeout=10):
             return
@@ -89,7 +84,8 @@ class Place:
         command = [sys.executable, "-m", "homeostat", "run", "--config", config]
         self.service = self._part(command, "homeostat")
         ports = (self.otlp, self.web, self.endpoints)
-        return self.service.wait_until(lambda: all(map(listens, ports)))
+        file = self.last_good / "shop.json"
+        return self.service.wait_until(lambda: all(map(listens, ports)) and file.exists())
 
     def start_envoy(self) -> tuple[Process, int]:
         """Start Envoy; return it and the port that it takes requests on."""

@@ -14,7 +14,7 @@ from tests.traffic import load
 from tests.traffic.load import Result
 from tests.traffic.place import FAST_MS, SLOW_MS, Place
 
-RATE_PER_S = 105.0
+RATE_PER_S = 52.0
 
 
 class Client:
