@@ -45,9 +45,7 @@ class Pool:
     def run(self, seconds: int, ms: dict[str, float], failing: str = "") -> "Pool":
         for _ in range(seconds):
             self.now += 1
-            told = tuple(
-                calls(a, self.now, ms[a], errors=25 if a == failing else 0) for a in ms
-            )
+            told = tuple(calls(a, self.now, ms[a], errors=25 if a == failing else 0) for a in ms)
             self.state, self.found = step(
                 self.state,
                 replace(self.told, calls=told),
