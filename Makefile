@@ -5,17 +5,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: test-traffic demo test seeds lint cover bench-ingest bench-rca crashes test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto
+.PHONY: test-traffic demo test seeds stories lint cover bench-ingest bench-rca crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
 
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/traffic
+	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories --ignore=tests/traffic
 
 seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
 	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
+
+stories: $(VENV)/dev.stamp ## autoscalers on the twin, half an hour of its time each
+	$(BIN)/python -m pytest tests/stories
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -24,14 +27,20 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 cover: $(VENV)/dev.stamp
-	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/traffic
+	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories --ignore=tests/traffic
 	$(BIN)/coverage report
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
 
+campaigns: $(VENV)/dev.stamp ## 2,000 stories of lost and forged telemetry, storms and real faults, scored
+	POLARS_MAX_THREADS=1 $(BIN)/python -m bench.campaigns
+
 crashes: $(VENV)/dev.stamp ## 10,000 stories of deaths around a write, on the twin's cluster
 	$(BIN)/python -m pytest tests/healing/test_crashes.py --crashes 10000
+
+kills: $(VENV)/dev.stamp ## 200 times kill -9 under load: nothing acknowledged is lost, nothing counts twice
+	$(BIN)/python -m pytest tests/whole/test_kills.py --kills 200 -s
 
 test-cluster: $(VENV)/dev.stamp ## against a genuine Kubernetes control plane, built once (needs Go)
 	$(BIN)/python -m tests.parts.build kubernetes kwok otelcol
@@ -48,16 +57,33 @@ bench-rca: $(VENV)/dev.stamp ## recorded incidents in DATA through the real serv
 bench-rca-study: $(VENV)/dev.stamp ## the engine beside simple ones, and without parts of it
 	$(BIN)/python -m bench.rca.study $(DATA)
 
+bench-leak: $(VENV)/dev.stamp ## memory leaks among realistic pods, and pods without one
+	$(BIN)/python -m bench.leak
+
+bench-faults: $(VENV)/dev.stamp ## the fault library on the twin: is it found, is the cause named?
+	$(BIN)/python -m bench.faults
+
+bench-absence: $(VENV)/dev.stamp ## are the dead told from the silent? 1,000 runs of each
+	$(BIN)/python -m bench.faults.absence_columns
+	$(BIN)/python -m bench.faults.absence
+
+bench-windows: $(VENV)/dev.stamp ## what windows and detectors cost, from 10 services to 10,000
+	$(BIN)/python -m bench.windows
+
 parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.cache/homeostat (needs Go)
 	$(BIN)/python -m tests.parts.build
 
-test-collector: $(VENV)/dev.stamp ## the real Collector takes our files and moves telemetry (needs Go once)
-	$(BIN)/python -m tests.parts.build otelcol
+test-collector: $(VENV)/dev.stamp ## the real Collector and official SDKs send, through restarts (needs Go and npm once)
+	$(BIN)/python -m tests.parts.build otelcol sender-go sender-js
 	$(BIN)/python -m pytest tests/collector
 
 test-traffic: $(VENV)/bench.stamp ## real Envoy and HAProxy are kept in balance (~3 min; needs apt-get once)
 	$(BIN)/python -m tests.parts.proxies
 	$(BIN)/python -m pytest tests/traffic
+
+million: $(VENV)/dev.stamp ## 1,000,000 spans through the Collector, and a kill of all of Homeostat amid them
+	$(BIN)/python -m tests.parts.build otelcol
+	$(BIN)/python -m pytest tests/collector/test_million.py --spans 1000000 -s
 
 fuzz: $(VENV)/dev.stamp ## a million mutated requests of each signal, and of their JSON
 	$(BIN)/python -m tests.fuzz.run
@@ -74,6 +100,8 @@ bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over rep
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py
+	$(BIN)/python proto/conventions.py
+	$(BIN)/ruff format --quiet receiver/renamed.py
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 lock: ## refresh requirements/*.lock (needs uv)

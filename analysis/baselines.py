@@ -7,6 +7,7 @@ Croux, JASA 88, 1993).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -44,11 +45,22 @@ class Baselines:
         spread = median(abs(value - centre) for value in values)
         return Baseline(median=centre, sigma=MAD_TO_SIGMA * spread, count=len(values))
 
-    def learn(self, values: Iterable[tuple[SeriesKey, float]], *, count_max: int) -> "Baselines":
-        """Return these baselines with one more value for each series that is named."""
+    def learn(
+        self,
+        values: Iterable[tuple[SeriesKey, float]],
+        *,
+        count_max: int,
+        series_max: int = 500_000,
+    ) -> "Baselines":
+        """Return these baselines with one more value for each series that is named.
+
+        Of more than `series_max` series those that nothing was learned of for longest are let go.
+        """
         series = dict(self.series)
         for key, value in values:
-            series[key] = (*series.get(key, ()), value)[-count_max:]
+            series[key] = (*series.pop(key, ()), value)[-count_max:]  # to the end: heard of last
+        for key in list(islice(series, max(0, len(series) - series_max))):
+            del series[key]
         return Baselines(series=series)
 
 

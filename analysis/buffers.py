@@ -13,17 +13,20 @@ import pyarrow.compute as pc
 
 from analysis.slices import Batch, TelemetrySlice
 from knowledge.schemas import EVENT_TIME, ROWS, SIGNALS, Signal, conform
-from knowledge.windows import Freshness
+from knowledge.windows import Freshness, Gap
 
 FUTURE_S_MAX: Final = 60.0
-"""A row that claims to be further ahead than clocks differ is held, but never makes data fresh."""
+"""A row that claims to be further ahead than clocks differ is held no longer than such a one."""
+
+GAPS_MAX: Final = 256
+"""Gaps that are remembered, the newest: far more than a window can touch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
     batch: Batch
     fresh_unix_ns: int
-    """Its newest time, as far as that can be believed: how long it is held, how fresh data are."""
+    """Its newest time, as far as that can be believed: how long it is held."""
 
     size_bytes: int
 
@@ -56,6 +59,8 @@ class Buffers:
         self._retention_ns = int(retention_s * 1e9)
         self._lanes = {signal: _Lane() for signal in SIGNALS}
         self.size_bytes = 0
+        self._gaps: tuple[Gap, ...] = ()
+        self._holds_since_unix_ns: int | None = None
 
     def counts(self, signal: Signal) -> Counts:
         """The counters of a signal."""
@@ -97,6 +102,8 @@ class Buffers:
     def trim(self, now_unix_ns: int) -> None:
         """Let go of batches whose rows are all older than the retention."""
         horizon = now_unix_ns - self._retention_ns
+        if self._holds_since_unix_ns is not None:
+            horizon = min(horizon, self._holds_since_unix_ns)
         for lane in self._lanes.values():
             if not lane.held or lane.first_to_go_unix_ns >= horizon:
                 continue
@@ -104,6 +111,15 @@ class Buffers:
             lane.held = deque(held for held in lane.held if held.fresh_unix_ns >= horizon)
             lane.first_to_go_unix_ns = min((h.fresh_unix_ns for h in lane.held), default=0)
             self.size_bytes -= gone
+
+    def hold(self, since_unix_ns: int | None) -> None:
+        """Keep rows since then, whatever their age; None: no more. For windows yet to be built."""
+        self._holds_since_unix_ns = since_unix_ns
+
+    def mark_gap(self, gap: Gap) -> None:
+        """Remember that rows were lost; the same gap may be told again."""
+        if gap not in self._gaps:
+            self._gaps = (*self._gaps, gap)[-GAPS_MAX:]
 
     def slice(self, signal: Signal, start_unix_ns: int, end_unix_ns: int) -> TelemetrySlice:
         """Return the rows whose event time lies in [start, end); cheap, nothing is read yet."""
@@ -117,6 +133,7 @@ class Buffers:
                 if held.batch.oldest_unix_ns < end_unix_ns
                 and held.batch.newest_unix_ns >= start_unix_ns
             ),
+            gaps=self._gaps,
         )
 
     def freshness(self, now_unix_ns: int) -> tuple[Freshness, ...]:
@@ -146,5 +163,7 @@ class Buffers:
             lane.counts.late_rows += pc.sum(pc.less(times, watermark_unix_ns)).as_py()
         if held.batch.newest_unix_ns > horizon:
             lane.counts.future_rows += pc.sum(pc.greater(times, horizon)).as_py()
-        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, held.fresh_unix_ns)
+        # nothing is fresher than when it came: a clock that runs ahead keeps no silence hidden
+        known_unix_ns = min(held.fresh_unix_ns, now_unix_ns)
+        lane.newest_unix_ns = max(lane.newest_unix_ns or 0, known_unix_ns)
         lane.counts.rows += held.batch.rows.num_rows

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from analysis.cardinality import OTHER
 from analysis.visits import VISIT_KINDS
 from knowledge.schemas import ENTRIES
 
@@ -72,6 +73,7 @@ class Entries:
         *,
         start_unix_ns: int,
         window_ns: int,
+        request_count_max: int = 200,
     ) -> tuple["Entries", pl.DataFrame]:
         """Take `settled` requests in; return the table of the window that begins at `start`.
 
@@ -80,7 +82,7 @@ class Entries:
         whoever learns from a request only then knows how its time went.
         """
         kept = pl.concat([self.rows, settled])
-        rows = pl.concat([kept, provisional])
+        rows = _capped(pl.concat([kept, provisional]), request_count_max)
         is_earlier = pl.col("end_unix_ns") < start_unix_ns
         has_left = pl.col("end_unix_ns") < start_unix_ns - window_ns
         table = (
@@ -97,3 +99,16 @@ class Entries:
             .sort("namespace", "service", "request")
         )
         return Entries(rows=kept.filter(~has_left)), table
+
+
+def _capped(rows: pl.DataFrame, count_max: int) -> pl.DataFrame:
+    """The requests with the rarest kinds of a service, beyond so many, as one kind."""
+    counts = rows.group_by("service", "request").agg(count=pl.len())
+    ranked = counts.sort("count", "request", descending=[True, False])
+    rare = ranked.filter(pl.int_range(pl.len()).over("service") >= count_max)
+    if not rare.height:
+        return rows
+    is_rare = rare.select("service", "request", is_rare=pl.lit(value=True))
+    marked = rows.join(is_rare, on=["service", "request"], how="left", maintain_order="left")
+    request = pl.when("is_rare").then(pl.lit(OTHER)).otherwise("request")
+    return marked.with_columns(request=request).select(rows.columns)

@@ -6,8 +6,7 @@
        +------------------> forgotten
 
 Unknown moves nothing: no data is neither an illness nor a recovery, until after lost_sight_s the
-issue is closed, because nobody is left to feel it. One entry service has at most
-one open issue; it gathers all symptoms of that service.
+issue is closed, because nobody is left to feel it. A service is in at most one open issue.
 """
 
 from dataclasses import replace

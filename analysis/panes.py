@@ -12,7 +12,9 @@ from typing import Final
 
 import polars as pl
 
+from analysis.cardinality import Caps, folded
 from analysis.descent import Descent, descend
+from analysis.recent import recent_of
 from analysis.slices import TelemetrySlice
 from analysis.visits import VISIT_KINDS, Linked, link
 
@@ -36,20 +38,28 @@ class Pane:
     the same sums per namespace, service, version, pod and pod_uid. Requests that came more than
     once are left out, and are `duplicate_count`. linked: the requests of
     the traces that were linked, with what only linking tells, and their `weight`. calls: one row
-    per linked call that ended in the pane. descent: weighed sums over the entry requests.
+    per linked call that ended in the pane. descent: weighed sums over the entry requests. recent:
+    who spoke in the pane, and how calls to whom ended.
     """
 
     start_unix_ns: int
     end_unix_ns: int
     duplicate_count: int
+    folded_count: int
     operations: pl.DataFrame
     instances: pl.DataFrame
     linked: pl.DataFrame
     calls: pl.DataFrame
     descent: Descent
+    recent: pl.DataFrame
 
 
-def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_max: int) -> Pane:
+CAPS: Final = Caps(services=10_000, operations=200)
+
+
+def build_pane(
+    part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_max: int, caps: Caps = CAPS
+) -> Pane:
     """Build the pane from `start_unix_ns` to the end of `part`; what is before is look-back."""
     in_pane = pl.col("end_unix_ns") >= start_unix_ns
     sample, weight = part.traces(linked_span_count_max)
@@ -58,16 +68,18 @@ def build_pane(part: TelemetrySlice, *, start_unix_ns: int, linked_span_count_ma
     spans = part.since(start_unix_ns).frame(_SERVED)
     served = spans.filter(pl.col("kind").is_in(VISIT_KINDS))
     distinct = _distinct(served)
-    found = _grouped(distinct)
+    found, folded_count = folded(_grouped(distinct), caps)
     return Pane(
         start_unix_ns=start_unix_ns,
         end_unix_ns=part.end_unix_ns,
         duplicate_count=served.height - distinct.height,
+        folded_count=folded_count,
         operations=_operations(found),
         instances=found.group_by(_INSTANCE).agg(pl.col(_COUNTS).sum()),
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
         calls=_calls(linked, in_pane, weight),
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
+        recent=recent_of(sample, found, in_pane),
     )
 
 

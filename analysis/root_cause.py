@@ -13,13 +13,11 @@ from analysis.baselines import Baselines, arrival_key, failed_key, tail_key
 from analysis.settings import AnalysisSettings
 from analysis.topology import unanswered_ratio
 from knowledge.identity import ServiceKey, WorkloadKey
-from knowledge.issues import Cause, CauseKind, Finding, SymptomKind
+from knowledge.issues import EXPLAINS_MIN, Cause, CauseKind, Finding, SymptomKind
 from knowledge.windows import WindowTables
 
-EXPLAINS_MIN: Final = 0.5
-"""A cause explains at least half of the excess ..."""
 MARGIN_MIN: Final = 0.2
-"""... and this much more than its runner-up."""
+"""A cause explains at least `EXPLAINS_MIN` of the excess, and this much more than its runner-up."""
 CAUSE_COUNT_MAX: Final = 5
 SIGMA_MIN: Final = 3.0
 EXCESS_MS_MIN: Final = 5.0

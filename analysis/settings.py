@@ -1,8 +1,13 @@
 """What the analysis can be told; each value with its unit and the reason for its default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
+from analysis.rules import Rule
 from knowledge.bounds import require_positive
+
+Criticality = Literal["critical", "high", "medium", "low"]
+"""As `service.criticality` has it (OpenTelemetry semantic conventions 1.42)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,15 @@ class AnalysisSettings:
 
     linked_span_count_max: int = 50_000
     """Spans of a pane that are linked to traces; of more, a sample of whole traces is."""
+
+    service_count_max: int = 10_000
+    """Services that are told apart; of more, the rarest are one row, `(other)`."""
+
+    operation_count_max: int = 200
+    """Operations, and kinds of request, of a service that are told apart; likewise."""
+
+    series_count_max: int = 500_000
+    """Series of which it is known what is normal, 4 kB each when full; the stalest are let go."""
 
     buffer_bytes_max: int = 1024 * 2**20
     """Rows held at most; beyond it senders must wait."""
@@ -54,6 +68,22 @@ class AnalysisSettings:
     baseline_count_max: int = 120
     """Healthy panes that a baseline remembers (10 min by default)."""
 
+    silent_s_min: float = 15.0
+    """A service that was not heard of for so long is asked about: three exports of an SDK."""
+
+    usage_ratio_max: float = 0.9
+    """Share of a CPU or memory limit above which a workload is short of it ..."""
+
+    usage_ratio_off: float = 0.8
+    """... and below which it no longer is."""
+
+    usage_hold_s: float = 60.0
+    """How long usage stays above: two scrapes of a minute apart, or many of ten seconds."""
+
+    leak_per_h_min: float = 0.08
+    """Share of its level that a pod's memory surely gains in an hour to be called leaking: slower
+    growth has a working day to be found in."""
+
     hold_s: float = 5.0
     """How long a symptom lasts before its issue fires."""
 
@@ -75,8 +105,22 @@ class AnalysisSettings:
     change_retention_s: float = 900.0
     """A release younger than this is worth naming as the background of an issue."""
 
+    criticality: dict[str, Criticality] = field(default_factory=dict)
+    """How grave it is when a service (namespace/name) is sick; one that is not named is medium."""
+
+    rules: tuple[Rule, ...] = ()
+    """Rules of your own, in SQL over the window tables."""
+
     def __post_init__(self) -> None:
         require_positive(self, zero_is_fine=frozenset({"lateness_s", "hold_s", "resolve_hold_s"}))
+        names = [rule.name for rule in self.rules]
+        if len(set(names)) < len(names):
+            raise ValueError("rules must have different names")
+        if self.usage_ratio_off > self.usage_ratio_max:
+            raise ValueError(
+                f"usage_ratio_off must be at most usage_ratio_max ({self.usage_ratio_max}), "
+                f"got {self.usage_ratio_off}"
+            )
         if self.window_s < self.pane_s or self.window_s % self.pane_s:
             raise ValueError(
                 f"window_s must be a whole multiple of pane_s ({self.pane_s}), got {self.window_s}"

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from knowledge.schemas import EVENT_TIME, ROWS, Signal
+from knowledge.windows import Gap
 
 _SHARES: Final = 1024
 _FIBONACCI: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -53,6 +54,8 @@ class TelemetrySlice:
     start_unix_ns: int
     end_unix_ns: int
     batches: tuple[Batch, ...]
+    gaps: tuple[Gap, ...] = ()
+    """Of which times around it rows were lost by us."""
 
     def since(self, start_unix_ns: int) -> Self:
         """Return the part of the slice that begins at `start_unix_ns`."""

@@ -1,10 +1,45 @@
 """Who runs where and who calls whom, as far as telemetry and the cluster agree."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from knowledge.cluster import ClusterReport
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.windows import WindowTables
+
+CALLERS_MAX: Final = 20_000
+DEPTH_MAX: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callees:
+    """Whom each service was seen to call; replaced, never changed."""
+
+    by_caller: Mapping[ServiceKey, frozenset[ServiceKey]] = field(default_factory=dict)
+
+    def after(self, tables: WindowTables) -> "Callees":
+        """Return what is known after one more look; the callers seen last are remembered."""
+        new: dict[ServiceKey, set[ServiceKey]] = {}
+        for row in tables.edges.iter_rows(named=True):
+            caller = ServiceKey(namespace=row["caller_namespace"], name=row["caller"])
+            callee = ServiceKey(namespace=row["callee_namespace"], name=row["callee"])
+            new.setdefault(caller, set()).add(callee)
+        known = {caller: names for caller, names in self.by_caller.items() if caller not in new}
+        for caller, names in new.items():
+            known[caller] = self.by_caller.get(caller, frozenset()) | names
+        return Callees(by_caller=dict(list(known.items())[-CALLERS_MAX:]))
+
+    def deepest(self, service: ServiceKey, among: frozenset[ServiceKey]) -> ServiceKey:
+        """Return the service at the end of the calls from `service` that stay `among` these."""
+        passed = {service}
+        for _ in range(DEPTH_MAX):
+            below = (self.by_caller.get(service, frozenset()) & among) - passed
+            if not below:
+                break
+            service = min(below)
+            passed.add(service)
+        return service
 
 
 def workloads_of(

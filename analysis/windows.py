@@ -35,7 +35,7 @@ def combine(panes: tuple[Pane, ...], *, start_unix_ns: int, end_unix_ns: int) ->
         operations=_outcomes(operations, [*_SERVICE, "operation"]).pipe(
             _typed, OPERATIONS, [*_SERVICE, "operation"]
         ),
-        services=_services(operations, linked, window_s),
+        services=_services(operations, linked, panes[-1].operations, window_s),
         edges=_edges(calls),
         blame=_blame(panes),
         instances=_instances(pl.concat([pane.instances for pane in panes]), linked),
@@ -67,7 +67,9 @@ def _outcomes(found: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     )
 
 
-def _services(operations: pl.DataFrame, linked: pl.DataFrame, window_s: float) -> pl.DataFrame:
+def _services(
+    operations: pl.DataFrame, linked: pl.DataFrame, newest: pl.DataFrame, window_s: float
+) -> pl.DataFrame:
     exact = _outcomes(operations, _SERVICE).with_columns(
         (pl.col("span_count") / window_s).alias("arrival_per_s")
     )
@@ -81,7 +83,17 @@ def _services(operations: pl.DataFrame, linked: pl.DataFrame, window_s: float) -
     )
     as_hex = pl.col("exemplars").list.eval(pl.element().bin.encode("hex"))
     own = own.with_columns(pl.col(_SERVICE).cast(pl.String), as_hex)
-    return _typed(exact.join(own, on=_SERVICE, how="left"), SERVICES, _SERVICE)
+    table = exact.join(own, on=_SERVICE, how="left").join(_newest(newest), on=_SERVICE, how="left")
+    filled = table.with_columns(pl.col("newest_count", "newest_ms_mean").fill_null(0))
+    return _typed(filled, SERVICES, _SERVICE)
+
+
+def _newest(operations: pl.DataFrame) -> pl.DataFrame:
+    """Count and mean latency of one pane: what is asked now, of which a window knows the mean."""
+    sums = pl.col("duration_ns_sum").sum() / pl.col("span_count").sum() / _MS
+    return operations.group_by(_SERVICE).agg(
+        newest_count=pl.col("span_count").sum(), newest_ms_mean=sums
+    )
 
 
 def _weighed(flag: str) -> pl.Expr:

@@ -31,9 +31,14 @@ class Load:
 
 
 def wait_until_acknowledged(
-    address: str, body: bytes, *, ended: Callable[[], bool], within_s: float = 60.0
+    address: str,
+    body: bytes,
+    *,
+    ended: Callable[[], bool],
+    within_s: float = 60.0,
+    token: str = "",
 ) -> None:
-    """Return once a request is acknowledged.
+    """Return once a request, with a bearer token if there is one, is acknowledged.
 
     Raises:
         RuntimeError: `ended` became true before, or the time is over.
@@ -41,9 +46,10 @@ def wait_until_acknowledged(
     until_s = time.monotonic() + within_s
     with grpc.insecure_channel(address, options=_OPTIONS) as channel:
         call = channel.unary_unary(EXPORT)
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
         while time.monotonic() < until_s and not ended():
             try:
-                call(body, timeout=CALL_TIMEOUT_S)
+                call(body, timeout=CALL_TIMEOUT_S, metadata=metadata)
             except grpc.RpcError:
                 time.sleep(0.1)
             else:

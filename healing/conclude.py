@@ -2,21 +2,28 @@
 
 from dataclasses import replace
 
-from healing.execute import Execution, is_retried, undo_intent
+from healing.execute import Execution, is_retried, is_superseded, undo_intent
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from healing.undo import is_undone
 from healing.verify import judge
 from knowledge.cluster import WriteIntent
-from knowledge.plans import Verdict
+from knowledge.plans import Refused, Verdict
+
+UNDO_BACKOFF_S = 60.0
+"""Between the first try of an undo and the second; doubled with each."""
 
 
 def judged(
     state: HealingState, situation: Situation, settings: HealingSettings
-) -> tuple[HealingState, tuple[Verdict, ...], tuple[WriteIntent, ...]]:
-    """Verdicts on what is verifying, undo for what did not help, retries of what is not known."""
+) -> tuple[HealingState, tuple[Verdict, ...], tuple[WriteIntent, ...], tuple[Refused, ...]]:
+    """Verdicts on what is verifying, undo for what did not help, retries of what is not known.
+
+    Refused is an undo that came to nothing for good.
+    """
     verdicts: list[Verdict] = []
+    given_up: list[Refused] = []
     intents = list(_retries(state, situation, settings))
     executions = []
     for execution in state.executions:
@@ -24,7 +31,7 @@ def judged(
         if execution.phase == "verifying":
             verdict = judge(
                 execution.approved.plan,
-                execution.before,
+                execution.approved.plan.before,
                 situation,
                 applied_unix_ns=execution.applied_unix_ns or 0,
                 settings=settings,
@@ -34,8 +41,13 @@ def judged(
                 state = replace(state, ledger=state.ledger.with_verdict(verdict))
                 state, after, undo = _concluded(state, execution, verdict, situation, settings)
                 intents += [undo] if undo else []
+        elif execution.phase == "undoing":
+            state, after, undo, refusal = _undone_again(state, execution, situation, settings)
+            intents += [undo] if undo else []
+            given_up += [refusal] if refusal else []
         executions.append(after)
-    return replace(state, executions=tuple(executions)), tuple(verdicts), tuple(intents)
+    state = replace(state, executions=tuple(executions))
+    return state, tuple(verdicts), tuple(intents), tuple(given_up)
 
 
 def _concluded(
@@ -45,10 +57,17 @@ def _concluded(
     situation: Situation,
     settings: HealingSettings,
 ) -> tuple[HealingState, Execution, WriteIntent | None]:
-    """The execution after its verdict: done, or being undone, once."""
-    done = replace(execution, verdict=verdict, phase="done")
+    """The execution after its verdict: done, or being undone."""
+    concluded = replace(execution, verdict=verdict)
     if not is_undone(execution.approved.plan, verdict, situation, settings):
-        return state, done, None
+        return state, replace(concluded, phase="done"), None
+    return _undone(state, concluded, situation)
+
+
+def _undone(
+    state: HealingState, execution: Execution, situation: Situation
+) -> tuple[HealingState, Execution, WriteIntent | None]:
+    """The execution with one more try to take it back."""
     assert situation.cluster is not None  # looked at just now
     count = state.intent_count + 1
     undo = undo_intent(
@@ -59,9 +78,43 @@ def _concluded(
         now_unix_ns=situation.now_unix_ns,
     )
     if undo is None:
-        return state, done, None
+        return state, replace(execution, phase="done"), None
     state = replace(state, intent_count=count, ledger=state.ledger.with_intent(undo))
-    return state, replace(done, phase="undoing", intent_id=undo.id), undo
+    tried = replace(
+        execution, phase="undoing", intent_id=undo.id, undo_count=execution.undo_count + 1
+    )
+    return state, tried, undo
+
+
+def _undone_again(
+    state: HealingState, execution: Execution, situation: Situation, settings: HealingSettings
+) -> tuple[HealingState, Execution, WriteIntent | None, Refused | None]:
+    """A try to take it back that came to nothing: once more after a while, then a person.
+
+    Not where it was meanwhile set otherwise by somebody else, nor where it would do harm by now.
+    """
+    entry = state.ledger.entry(execution.intent_id)
+    undo, verdict = execution.approved.plan.undo, execution.verdict
+    cluster = situation.cluster
+    if entry is None or entry.status in {"open", "unknown"} or undo is None or cluster is None:
+        return state, execution, None, None
+    is_idle = is_superseded(undo, cluster) or (
+        verdict is not None and not is_undone(execution.approved.plan, verdict, situation, settings)
+    )
+    if is_idle:
+        return state, replace(execution, phase="done"), None, None
+    if execution.undo_count >= settings.undo_tries_max:
+        refusal = Refused(
+            issue_id=execution.approved.plan.issue_id,
+            guard="undo",
+            reason=f"{undo.target} could not be put back: {entry.reason}",
+            plan=execution.approved.plan,
+        )
+        return state, replace(execution, phase="done"), None, refusal
+    wait_s = UNDO_BACKOFF_S * 2 ** (execution.undo_count - 1)
+    if situation.now_unix_ns - (entry.finished_unix_ns or 0) < wait_s * 1e9:
+        return state, execution, None, None
+    return (*_undone(state, execution, situation), None)
 
 
 def _retries(

@@ -2,16 +2,16 @@
 
 writing --applied--> verifying --recovered / unproven--> done
 |                     |
-| not applied         +--unchanged / worse--> undoing --> done
-+--> done                                      (done at once where there is no undo)
+| not applied         +--unchanged / worse--> undoing --applied / superseded--> done
++--> done                 (done at once         |  ^
+                        where there is no undo) +--+ not applied: again, later; then a person
 """
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from healing.ledger import Entry, Ledger
-from knowledge.cluster import ClusterReport, WriteIntent
-from knowledge.issues import Symptom
+from knowledge.cluster import Change, ClusterReport, RollBackRelease, Scale, SetFloor, WriteIntent
 from knowledge.plans import ApprovedPlan, Verdict
 
 Phase = Literal["writing", "verifying", "undoing", "done"]
@@ -19,25 +19,26 @@ Phase = Literal["writing", "verifying", "undoing", "done"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """An approved plan and how far it got. `before`: the symptoms that it is to cure."""
+    """An approved plan and how far it got."""
 
     approved: ApprovedPlan
     intent_id: str
-    before: tuple[Symptom, ...]
     phase: Phase = "writing"
     applied_unix_ns: int | None = None
     verdict: Verdict | None = None
+    undo_count: int = 0
+    """Tries to take it back."""
 
     def after_outcome(self, ledger: Ledger) -> "Execution":
         """Return the execution as its latest intent's outcome leaves it.
 
         `unknown` stays in its phase: the intent is looked up, and tried again under its own id.
         """
-        entry = next((e for e in ledger.entries if e.intent.id == self.intent_id), None)
+        entry = ledger.entry(self.intent_id)
         if entry is None or entry.status in {"open", "unknown"}:
             return self
         if self.phase == "undoing":
-            return replace(self, phase="done")
+            return replace(self, phase="done") if entry.status == "applied" else self
         if self.phase != "writing":
             return self
         if entry.status != "applied":
@@ -84,6 +85,26 @@ def undo_intent(
         is_undo=True,
         created_unix_ns=now_unix_ns,
     )
+
+
+def is_superseded(change: Change, cluster: ClusterReport) -> bool:
+    """Whether the field that an undo would restore was changed by somebody else since, or is gone.
+
+    What a third party set later is never overwritten.
+    """
+    workload = cluster.workload(change.target)
+    if workload is None:
+        return True
+    match change:
+        case Scale():
+            return workload.replicas != change.replicas_before
+        case SetFloor():
+            scaler = workload.scaler
+            return scaler is None or scaler.floor != change.floor_before
+        case RollBackRelease():
+            return workload.revision != change.revision_before
+        case _:
+            return False
 
 
 def is_retried(entry: Entry, *, now_unix_ns: int, expiry_s: float) -> bool:

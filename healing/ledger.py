@@ -4,6 +4,7 @@ Rebuilt from the journal when the service starts, so that a restart of ours forg
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from knowledge.cluster import WriteIntent, WriteOutcome
@@ -29,12 +30,36 @@ class Entry:
         """True if pods were replaced."""
         return self.intent.change.kind not in {"scale", "set_floor"}
 
+    @property
+    def condemns(self) -> int | None:
+        """The revision that was rolled back from, if that is what was done."""
+        change = self.intent.change
+        if change.kind != "roll_back_release" or self.intent.is_undo or self.status not in _SPENT:
+            return None
+        return change.revision_before
+
+
+def _turns(earlier: Entry, later: Entry) -> bool:
+    """Whether the later write takes back what the earlier did, wholly or in part."""
+    if later.intent.is_undo:
+        return later.intent.undo is None  # a boost that ends in time is no reversal
+    one, other = earlier.intent.change, later.intent.change
+    if one.kind == "scale" and other.kind == "scale":
+        return (one.replicas > one.replicas_before) != (other.replicas > other.replicas_before)
+    if one.kind == "roll_back_release" and other.kind == "roll_back_release":
+        return other.revision == one.revision_before
+    return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All entries, oldest first."""
 
     entries: tuple[Entry, ...] = ()
+
+    def entry(self, intent_id: str) -> Entry | None:
+        """The entry of an intent."""
+        return next((entry for entry in self.entries if entry.intent.id == intent_id), None)
 
     def with_intent(self, intent: WriteIntent) -> "Ledger":
         """Return the ledger with one more intent; one that it has already changes nothing."""
@@ -76,18 +101,49 @@ class Ledger:
     def condemned(self, target: WorkloadKey) -> frozenset[int]:
         """The revisions of a target that were rolled back from: never to be gone back to."""
         return frozenset(
-            entry.intent.change.revision_before
+            entry.condemns
             for entry in self.entries
-            if entry.intent.change.kind == "roll_back_release"
-            and not entry.intent.is_undo
-            and entry.status in _SPENT
-            and entry.intent.change.target.same_name(target)
+            if entry.condemns is not None and entry.intent.change.target.same_name(target)
         )
 
+    def is_unknown(self, intent_id: str) -> bool:
+        """Whether an intent was tried, and nobody knows what came of it."""
+        return any(e.intent.id == intent_id and e.status == "unknown" for e in self.entries)
+
     def pruned(self, *, since_unix_ns: int) -> "Ledger":
-        """Return the ledger without what is older than any window that is counted in."""
+        """Return the ledger without what is older than any window that is counted in.
+
+        What was rolled back from stays: a bad release is no better for its age.
+        """
         return Ledger(
-            entries=tuple(e for e in self.entries if e.intent.created_unix_ns > since_unix_ns)
+            entries=tuple(
+                e
+                for e in self.entries
+                if e.intent.created_unix_ns > since_unix_ns or e.condemns is not None
+            )
+        )
+
+    def reversals(self, target: WorkloadKey, *, since_unix_ns: int) -> int:
+        """Count how often what was done to a target was turned round since then."""
+        done = [
+            entry
+            for entry in self.entries
+            if entry.status in _SPENT and entry.intent.change.target.same_name(target)
+        ]
+        return sum(
+            later.intent.created_unix_ns > since_unix_ns and _turns(earlier, later)
+            for earlier, later in pairwise(done)
+        )
+
+    def tried(self, issue_id: str, *, since_unix_ns: int = 0) -> tuple[Entry, ...]:
+        """The actions that were taken on an issue, oldest first; an undo is none."""
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.intent.issue_id == issue_id
+            and not entry.intent.is_undo
+            and entry.status in _SPENT
+            and entry.intent.created_unix_ns > since_unix_ns
         )
 
     def tries(self, target: WorkloadKey, *, since_unix_ns: int, but: str) -> int:

@@ -19,13 +19,20 @@ def recheck(
         reason = "nothing in hand asked for this write"
         return Refused(issue_id=intent.issue_id, guard="provenance", reason=reason)
     plan = execution.approved.plan
-    asked = state.asked(plan, intent.change, situation, settings, but=intent.id)
+    asked = state.asked(
+        plan,
+        intent.change,
+        situation,
+        settings,
+        but=intent.id,
+        approval=execution.approved.approval,
+    )
     if plan.ends_boost and intent.change == plan.change:
         return _ended_anew(plan, check(asked, BOOST_END_GUARDS), situation, settings)
     answer = check(asked, UNDO_GUARDS) if intent.is_undo else check(asked)
     if isinstance(answer, Refused) or intent.is_undo:
         return answer if isinstance(answer, Refused) else None
-    return _planned_anew(state, plan, situation, settings)
+    return _planned_anew(state, execution.approved, situation, settings)
 
 
 def _ended_anew(
@@ -47,14 +54,27 @@ def _ended_anew(
 
 
 def _planned_anew(
-    state: HealingState, plan: RecoveryPlan, situation: Situation, settings: HealingSettings
+    state: HealingState, approved: ApprovedPlan, situation: Situation, settings: HealingSettings
 ) -> Refused | None:
-    """The evidence once more: on the facts of this moment the same change must come out."""
+    """The evidence once more: on the facts of this moment the same change must come out.
+
+    Where a person approved it, of the very same state of its target too.
+    """
+    plan = approved.plan
     issue = situation.issue(plan.issue_id)
     assert issue is not None  # a guard saw to it
-    again = plan_recovery(issue, situation, settings, state.ledger)
+    again = plan_recovery(
+        issue,
+        situation,
+        settings,
+        state.ledger,
+        resumed_unix_ns=state.resumed.get(issue.id, 0),
+    )
     if isinstance(again, Refused):
         return again
+    if approved.approval is not None and again.digest != approved.approval.digest:
+        reason = f"what was approved has moved: it is {again.digest} now"
+        return Refused(issue_id=plan.issue_id, guard="approval", reason=reason, plan=again)
     if again.change == plan.change:
         return None
     reason = "on fresh facts another change would be made"

@@ -6,34 +6,57 @@ fresh, which changes nothing if it did.
 """
 
 from dataclasses import replace
+from typing import Literal
 
 from healing.execute import Execution
 from healing.ledger import Entry, Ledger
+from healing.orders import obeyed
+from healing.regulate import RegulationState
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.journal import Memory
-from knowledge.plans import ApprovedPlan
+from knowledge.plans import ApprovedPlan, Verdict
 
 
-def recover(memory: Memory, *, epoch: int) -> HealingState:
-    """Return the state that `memory` leaves to a service that starts as `epoch`."""
+def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingState:
+    """Return the state that `memory` leaves to a service that starts as `epoch` now."""
+    ledger = _ledger(memory, "recovery")
+    verdicts = {verdict.plan_id: verdict for verdict in memory.verdicts}
+    executions = tuple(
+        _execution(
+            approved,
+            [intent for intent in memory.intents if intent.plan_id == approved.plan.id],
+            ledger,
+            verdicts.get(approved.plan.id),
+        )
+        for approved in memory.approved
+    )
+    state = HealingState(
+        epoch=epoch,
+        started_unix_ns=started_unix_ns,
+        ledger=ledger,
+        executions=tuple(e for e in executions if e is not None and e.phase != "done"),
+    )
+    # an approval is for the moment that it was given in, a pause holds until it is over
+    orders = tuple(order for order in memory.orders if order.kind != "approve")
+    return obeyed(state, orders, approval_expiry_s=0.0, now_unix_ns=started_unix_ns)
+
+
+def recover_regulation(memory: Memory, *, epoch: int) -> RegulationState:
+    """Return what regulation remembers: its budgets. Its controllers begin anew, without a jump."""
+    return RegulationState(epoch=epoch, ledger=_ledger(memory, "regulation"))
+
+
+def _ledger(memory: Memory, profile: Literal["recovery", "regulation"]) -> Ledger:
     ledger = Ledger()
     for intent in memory.intents:
-        ledger = ledger.with_intent(intent)
+        if intent.profile == profile:
+            ledger = ledger.with_intent(intent)
     for outcome in memory.outcomes:
         ledger = ledger.with_outcome(outcome)
     for verdict in memory.verdicts:
         ledger = ledger.with_verdict(verdict)
-    ledger = Ledger(entries=tuple(map(_unsure, ledger.entries)))
-    executions = tuple(
-        _execution(approved, [i for i in memory.intents if i.plan_id == approved.plan.id], ledger)
-        for approved in memory.approved
-    )
-    return HealingState(
-        epoch=epoch,
-        ledger=ledger,
-        executions=tuple(e for e in executions if e is not None and e.phase != "done"),
-    )
+    return Ledger(entries=tuple(map(_unsure, ledger.entries)))
 
 
 def _unsure(entry: Entry) -> Entry:
@@ -43,7 +66,10 @@ def _unsure(entry: Entry) -> Entry:
 
 
 def _execution(
-    approved: ApprovedPlan, intents: list[WriteIntent], ledger: Ledger
+    approved: ApprovedPlan,
+    intents: list[WriteIntent],
+    ledger: Ledger,
+    verdict: Verdict | None,
 ) -> Execution | None:
     if not intents:
         return None
@@ -54,7 +80,8 @@ def _execution(
     execution = Execution(
         approved=approved,
         intent_id=last.id,
-        before=(),
         phase="undoing" if last.is_undo else "writing",
+        verdict=verdict,
+        undo_count=sum(intent.is_undo for intent in intents),
     )
     return execution.after_outcome(ledger)

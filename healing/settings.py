@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from healing.autoscalers import AutoscalerSettings, RegulationSettings, require_names
+from healing.maintenance import MaintenanceWindow
 from healing.traffic.settings import TrafficSettings
 from knowledge.bounds import require_positive
 from knowledge.plans import Mode
 
 ActionKind = Literal["scale", "set_floor", "restart", "roll_back_release"]
 ACTION_KINDS: Final[tuple[ActionKind, ...]] = get_args(ActionKind)
-_RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "auto": 2}
+_RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "approve": 2, "auto": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,18 @@ class HealingSettings:
 
     actions: Mapping[ActionKind, Mode] = field(default_factory=dict)
     """The most that a kind of action may do, wherever; the lower of the two modes counts."""
+
+    stop_file: str | None = None
+    """While this file is there nothing is written at all; none named: `stop` in the state_dir."""
+
+    maintenance: tuple[MaintenanceWindow, ...] = ()
+    """Times of the week in which people are at work and nothing is written."""
+
+    approval_expiry_s: float = 600.0
+    """How long an approval waits for its plan; nothing that was approved is done much later."""
+
+    quarantine_s: float = 60.0
+    """No action this soon after our own start: what was true before it may not be any more."""
 
     planning_s: float = 30.0
     """Period of planning. Slower than detection: a plan is made on figures that have settled."""
@@ -70,6 +84,30 @@ class HealingSettings:
 
     cluster_count_max: int = 10
     """Actions in the cluster in an hour."""
+
+    unavailable_ratio_max: float = 0.1
+    """Share of the opted-in pods that may be unavailable together, ours included ..."""
+
+    unavailable_count_min: int = 3
+    """... but never fewer than this many, or small clusters could not be healed at all."""
+
+    oscillation_count: int = 2
+    """Reversals of what was done to a workload (an undo, up after down, back to a release) ..."""
+
+    oscillation_s: float = 1800.0
+    """... in this time, after which it is left alone for as long: we may be the illness."""
+
+    issue_count_max: int = 3
+    """Actions on one issue that did not end it, before a person must look."""
+
+    undo_tries_max: int = 3
+    """Tries of an undo that failed, before a person must look; a minute apart and more."""
+
+    escalate_s: float = 300.0
+    """An issue that nothing could be done about for so long is shown to a person."""
+
+    storm_s: float = 600.0
+    """In a storm one cause is treated, once in this time."""
 
     in_flight_max: int = 1
     """Actions whose verdict is still out: two at a time could not be told apart."""
@@ -125,8 +163,17 @@ class HealingSettings:
     traffic: TrafficSettings = field(default_factory=TrafficSettings)
     """Pools of backends whose weights are kept in balance."""
 
+    autoscalers: Mapping[str, AutoscalerSettings] = field(default_factory=dict)
+    """The workloads that are kept in balance, by namespace/deployment; none unless named."""
+
+    regulation: RegulationSettings = field(default_factory=RegulationSettings)
+    """The envelope that holds for all of them."""
+
     def __post_init__(self) -> None:
-        require_positive(self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s"}))
+        require_names(self.autoscalers)
+        require_positive(
+            self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s", "quarantine_s"})
+        )
 
     def widest_mode(self) -> Mode:
         """The most that may happen anywhere."""

@@ -10,7 +10,7 @@ from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
-from knowledge.issues import Issue, Symptom
+from knowledge.issues import Issue
 from knowledge.plans import ApprovedPlan, Refused
 
 
@@ -30,7 +30,7 @@ def planned(
         if isinstance(answer, Refused):
             refused.append(answer)
             continue
-        state, intent = _begun(state, answer, issue.symptoms, situation)
+        state, intent = _begun(state, answer, situation)
         approved.append(answer)
         intents.append(intent)
     for ending in plans_to_end(situation, settings):
@@ -40,7 +40,7 @@ def planned(
         if isinstance(answer, Refused):
             refused.append(answer)
             continue
-        state, intent = _begun(state, answer, (), situation)
+        state, intent = _begun(state, answer, situation)
         approved.append(answer)
         intents.append(intent)
     return state, tuple(approved), tuple(refused), tuple(intents)
@@ -49,7 +49,13 @@ def planned(
 def _answer(
     state: HealingState, issue: Issue, situation: Situation, settings: HealingSettings
 ) -> ApprovedPlan | Refused:
-    plan = plan_recovery(issue, situation, settings, state.ledger)
+    plan = plan_recovery(
+        issue,
+        situation,
+        settings,
+        state.ledger,
+        resumed_unix_ns=state.resumed.get(issue.id, 0),
+    )
     if isinstance(plan, Refused):
         return plan
     place = plan.change.target.namespace
@@ -60,10 +66,7 @@ def _answer(
 
 
 def _begun(
-    state: HealingState,
-    approved: ApprovedPlan,
-    before: tuple[Symptom, ...],
-    situation: Situation,
+    state: HealingState, approved: ApprovedPlan, situation: Situation
 ) -> tuple[HealingState, WriteIntent]:
     assert situation.cluster is not None  # a guard saw to it
     count = state.intent_count + 1
@@ -74,11 +77,13 @@ def _begun(
         epoch=state.epoch,
         now_unix_ns=situation.now_unix_ns,
     )
-    execution = Execution(approved=approved, intent_id=intent.id, before=before)
+    execution = Execution(approved=approved, intent_id=intent.id)
+    used = approved.approval.digest if approved.approval else ""
     return (
         replace(
             state,
             intent_count=count,
+            approvals=tuple(a for a in state.approvals if a.digest != used),
             ledger=state.ledger.with_intent(intent),
             executions=(*state.executions, execution),
         ),

@@ -12,13 +12,15 @@ from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
 from healing.cluster.socket import SocketCluster
-from healing.recover import recover
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.control import Control
-from homeostat.core import CoreSettings, CoreState
-from homeostat.intake import Intake
+from homeostat.core import CoreSettings, beginning
+from homeostat.emergency_stop import EmergencyStop
+from homeostat.intake import Intake, Times
+from homeostat.restoration import Restoration
 from homeostat.settings import Settings
+from homeostat.tokens import TokenError, own_token
 from homeostat.traffic import Traffic
 from homeostat.version import VERSION
 from homeostat.web import bind
@@ -26,11 +28,14 @@ from homeostat.web import server as http_server
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
+from knowledge.windows import Gap
 from receiver.memory import keep_large_buffers
 from status.app import create_app
+from status.orders import Desk
 
 if TYPE_CHECKING:
     from healing.cluster.kube.adapter import KubernetesCluster
+    from healing.cluster.kube.replicas import Replicated
 
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
@@ -50,8 +55,12 @@ class Brain:
             bytes_max=settings.analysis.buffer_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        self.cluster = _cluster(settings, self.clock)
+        self.replicated = _replicated(settings, self.clock)
+        self.cluster = (
+            self.replicated.cluster if self.replicated else _cluster(settings, self.clock)
+        )
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
+        has_log = settings.receiver.durability == "wal"
         epoch = journal.begin_epoch(now, TypeAdapter(CoreSettings).dump_json(core))
         self._journal = journal
         self.control = Control(
@@ -60,21 +69,39 @@ class Brain:
             journal=journal,
             journal_retention_s=settings.knowledge.journal_retention_s,
             epoch=epoch,
-            state=CoreState(healing=recover(journal.memory(epoch), epoch=epoch)),
+            state=beginning(journal.memory(epoch), epoch=epoch, started_unix_ns=now),
             settings=core,
             now_unix_ns=now,
+            succession=self.replicated.succession if self.replicated else None,
+            stopped=EmergencyStop(settings.stop_file).reason,
+            back_s=settings.analysis.window_s if has_log else 0.0,
         )
-        self.traffic = Traffic(
-            settings.healing, self.clock.now_unix_ns, lambda: self.control.halted
-        )
+        self.traffic = Traffic(settings.healing, self.clock.now_unix_ns, self._forbids_weights)
+        self._restoration = Restoration(receivers=settings.receiver.processes if has_log else 0)
         self.intake = Intake(
             self._buffers,
-            lambda: (self.clock.now_unix_ns(), self.control.watermark_unix_ns()),
-            self.traffic.take,
+            self._times,
+            replayed=self._restoration.done,
+            on_spans=self.traffic.take,
         )
+        if has_log:
+            self._buffers.hold(self.control.needed_since_unix_ns())
+        elif epoch > 1:
+            reason = "the analysis was started anew, what it held in memory is lost"
+            self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=reason))
+
+    def _forbids_weights(self) -> str | None:
+        """Why no proxy may be told of new weights now; None: they may."""
+        if self.control.replica.role == "standby":
+            return "another replica leads"
+        return self.control.halted or EmergencyStop(self._settings.stop_file).reason()
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
+        missing = await self._restoration.wait()
+        if missing is not None:
+            now = self.clock.now_unix_ns()
+            self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=missing))
         is_driven = self._settings.clock.kind == "driven"
         while (due := self.control.next_tick_unix_ns()) <= to_unix_ns:
             if is_driven:
@@ -82,7 +109,15 @@ class Brain:
             await self.control.tick(self.clock.now_unix_ns)
         if is_driven:
             self.clock.set(to_unix_ns)
+        self._buffers.hold(None)
         self._buffers.trim(to_unix_ns)
+
+    def _times(self) -> Times:
+        return Times(
+            now_unix_ns=self.clock.now_unix_ns(),
+            watermark_unix_ns=self.control.watermark_unix_ns(),
+            needed_since_unix_ns=self.control.needed_since_unix_ns(),
+        )
 
     async def diagnose(
         self, onset_unix_ns: int, leave_out: tuple[tuple[int, int], ...]
@@ -101,21 +136,47 @@ class Brain:
             version=VERSION,
             now_unix_ns=now,
             mode=mode,
+            role=control.replica.role,
+            epoch=control.replica.epoch,
             notes=publish.notes_of(
-                mode, has_cluster=self.cluster is not None, cluster_note=control.cluster_note
+                mode,
+                has_cluster=self.cluster is not None,
+                cluster_note=control.cluster_note,
+                folded_count=control.folded_count(),
+                replica_notes=control.replica.notes(),
+                gap=control.tables.gap,
             ),
             halted=control.halted,
             is_warm=bool(control.state.situation and control.state.situation.is_warm),
             freshness=self._buffers.freshness(now),
             ingest=publish.ingest_of(self._buffers, duplicate_count=control.duplicate_count()),
             receivers=dict(self.intake.counters),
+            senders=dict(self.intake.services),
             tables=control.tables,
             symptoms=control.outputs.symptoms if control.outputs else (),
             issues=control.state.analysis.issues,
             treatments=publish.treatments_of(control.state.healing, control.refused),
-            actions=publish.actions_of(control.state.healing),
+            actions=publish.actions_of(control.state),
+            regulated=control.outputs.regulated if control.outputs else (),
+            stopped=EmergencyStop(self._settings.stop_file).reason(),
+            pauses=control.healing(now).pauses,
+            escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),
         )
+
+
+def _replicated(settings: Settings, clock: Clock) -> "Replicated | None":
+    """The parts of one of several replicas; None for one that is alone."""
+    section = settings.cluster
+    if not section.is_leased:
+        return None
+    from healing.cluster.kube.replicas import replicated  # noqa: PLC0415 - as in `_cluster`
+
+    return replicated(
+        section.for_kubernetes(),
+        namespace=section.home or "homeostat",
+        now_unix_ns=clock.now_unix_ns,
+    )
 
 
 def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
@@ -134,18 +195,28 @@ def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesClu
 
 
 async def _serve(
-    brain: Brain, settings: Settings, web: socket.socket, endpoints: socket.socket | None
+    brain: Brain,
+    settings: Settings,
+    web: socket.socket,
+    endpoints: socket.socket | None,
+    token: str,
 ) -> None:
     """Run all loops until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    desk = Desk(
+        token=token,
+        give=brain.control.give,
+        now_unix_ns=brain.clock.now_unix_ns,
+    )
     app = create_app(
         brain.snapshot,
         brain.diagnose,
         find_trace=brain.intake.questions.trace,
         version=VERSION,
+        desk=desk,
     )
     server, endpoint_server = http_server(app), http_server(brain.traffic.app())
     async with asyncio.TaskGroup() as tasks:
@@ -153,6 +224,9 @@ async def _serve(
             tasks.create_task(brain.intake.serve(settings.frames_socket), name="frames"),
             tasks.create_task(_time(brain, settings), name="clock"),
         ]
+        if brain.replicated is not None:
+            lease = brain.replicated.succession.leadership.run()
+            eternal.append(tasks.create_task(lease, name="lease"))
         if settings.healing.traffic.pools:
             eternal.append(tasks.create_task(brain.traffic.run(), name="traffic"))
         http = [tasks.create_task(server.serve(sockets=[web]), name="status")]
@@ -164,6 +238,10 @@ async def _serve(
         await asyncio.gather(*http)
         for task in eternal:
             task.cancel()
+    if brain.replicated is not None:
+        if not brain.control.is_writing:  # or a successor might begin before a write has ended
+            await brain.replicated.succession.leadership.give_up()
+        await brain.replicated.api.close()
     if brain.cluster is not None:
         await brain.cluster.close()
     brain.control.close()
@@ -193,6 +271,7 @@ def run(settings: Settings) -> int:
             endpoints = bind(listen)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         journal = Journal.open(settings.knowledge.journal)
+        token = own_token(settings.token_file)
     except OSError as error:
         sys.stderr.write(
             f"cannot listen on {listen}: {error.strerror}; stop the other process or set {key}\n"
@@ -201,6 +280,9 @@ def run(settings: Settings) -> int:
     except JournalError as error:
         sys.stderr.write(f"{error}; or set knowledge.journal\n")
         return CANNOT_SERVE
+    except TokenError as error:
+        sys.stderr.write(f"{error}; or set status.token_file\n")
+        return CANNOT_SERVE
     brain = Brain(settings, journal)
     address = ":".join(map(str, web.getsockname()[:2]))
     sys.stderr.write(f"brain listening status=http://{address} pid={os.getpid()}\n")
@@ -208,7 +290,7 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     try:
-        asyncio.run(_serve(brain, settings, web, endpoints))
+        asyncio.run(_serve(brain, settings, web, endpoints, token))
     finally:
         journal.close()
     return 0

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeostat import parent
+from homeostat import order_commands, parent
 from homeostat.version import VERSION
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--parent", type=int, help=argparse.SUPPRESS)
         command.set_defaults(run=run)
     _add_readers(commands)
+    order_commands.add(commands)
     _add_cluster(commands)
     _add_demo(commands)
     return parser
@@ -70,6 +71,11 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--url", default="http://127.0.0.1:8080", help="where a brain listens")
     command.add_argument("--json", action="store_true", help="as it comes")
     command.set_defaults(run=_diagnose)
+    text = "do the user's rules find what they should?"
+    command = commands.add_parser("test", help=text, description=text)
+    command.add_argument("what", choices=["rules"])
+    command.add_argument("file", type=Path, help="cases and what is expected (YAML)")
+    command.set_defaults(run=_test_rules)
     command = commands.add_parser("replay", help="do a journal's inputs give its outputs again?")
     command.add_argument("journal", type=Path)
     command.set_defaults(run=_replay)
@@ -78,6 +84,7 @@ def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_cluster(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, text in (
         ("rbac", "print the least rights in Kubernetes that the settings need"),
+        ("admission", "print the policy by which the API server keeps us within our bounds"),
         ("doctor", "per workload of the cluster: what could be done, what not, and why"),
         ("unwind", "take back all that is in force in the cluster"),
     ):
@@ -153,6 +160,8 @@ def _cluster(options: argparse.Namespace) -> int:
         return EXIT_SETTINGS
     if options.command == "rbac":
         return cluster_commands.print_rbac(settings)
+    if options.command == "admission":
+        return cluster_commands.print_admission(settings)
     if settings.cluster.kind != "kubernetes":
         found = settings.cluster.kind
         print(f"cluster.kind: got {found!r}: expected kubernetes", file=sys.stderr)
@@ -227,6 +236,12 @@ def _diagnose(options: argparse.Namespace) -> int:
         is_json=options.json,
     )
     return diagnose.run(chosen)
+
+
+def _test_rules(options: argparse.Namespace) -> int:
+    from homeostat import rule_tests
+
+    return rule_tests.run(options.file)
 
 
 def _replay(options: argparse.Namespace) -> int:

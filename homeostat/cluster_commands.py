@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from healing.cluster.kube.adapter import KubernetesCluster
+from healing.cluster.kube.admission import policy
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.rbac import manifests
 from healing.cluster.kube.unwind import InForce, in_force, unwind
@@ -21,10 +22,21 @@ EXIT_FAILED = 1
 
 def print_rbac(settings: Settings) -> int:
     """Print the least rights that these settings need, as YAML to be applied."""
-    namespace = settings.cluster.own_namespace or "homeostat"
+    namespace = settings.cluster.home or "homeostat"
     sys.stdout.write(
         yaml.safe_dump_all(manifests(settings.healing, own_namespace=namespace), sort_keys=False)
     )
+    return 0
+
+
+def print_admission(settings: Settings) -> int:
+    """Print the policy that keeps our account within its bounds, as YAML to be applied."""
+    made = policy(
+        settings.healing,
+        own_namespace=settings.cluster.home or "homeostat",
+        replicas_max=settings.cluster.replicas_max,
+    )
+    sys.stdout.write(yaml.safe_dump_all(made, sort_keys=False, width=100))
     return 0
 
 

@@ -17,9 +17,15 @@ from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
 from analysis.slices import TelemetrySlice
+from analysis.usage import Usage
 from healing.cluster.gate import write_guarded
+from healing.cluster.succession import Succession
+from healing.orders import obeyed
 from healing.recheck import recheck
-from homeostat.core import CoreSettings, CoreState, tick
+from healing.regulate import recheck as recheck_regulation
+from healing.state import HealingState
+from homeostat.core import CoreSettings, CoreState, beginning, tick
+from homeostat.replica import Replica
 from knowledge.cluster import (
     Cluster,
     ClusterReport,
@@ -27,8 +33,10 @@ from knowledge.cluster import (
     WriteIntent,
     WriteOutcome,
 )
+from knowledge.codec import to_json
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal
+from knowledge.orders import Order
 from knowledge.plans import Refused
 from knowledge.schemas import SIGNALS
 from knowledge.ticks import TickInputs, TickOutputs
@@ -54,22 +62,38 @@ class Control:
         state: CoreState,
         settings: CoreSettings,
         now_unix_ns: int,
+        back_s: float = 0.0,
+        succession: Succession | None = None,
         worker: Executor | None = None,
+        stopped: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`back_s`: how much of the time before now the first window is built from."""
         self._buffers = buffers
         self._cluster = cluster
         self._journal = journal
         self._journal_retention_s = journal_retention_s
-        self._epoch = epoch
         self._settings = settings
         self._outcomes: tuple[WriteOutcome, ...] = ()
+        self._orders: tuple[Order, ...] = ()
+        self._stopped = stopped
         self._next_plan_unix_ns = now_unix_ns
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
         self._worker = worker or ThreadPoolExecutor(1, "control")
-        self._watch = watch.begin(now_unix_ns=now_unix_ns, settings=settings.analysis)
+        self.replica = Replica(
+            journal,
+            self._worker,
+            epoch=epoch,
+            settings=to_json(settings),
+            succession=succession,
+        )
+        self.is_writing = False  # stays true where a write was cut off
+        self._watch = watch.begin(
+            now_unix_ns=now_unix_ns, settings=settings.analysis, back_s=back_s
+        )
         self._history = history.begin(now_unix_ns=self._watch.next_unix_ns)
         self._entries = Entries()
+        self._usage = Usage()
         self.state = state
         self.tables = WindowTables.empty(now_unix_ns, now_unix_ns)
         self.outputs: TickOutputs | None = None
@@ -86,9 +110,51 @@ class Control:
         """Rows before this come too late for their window."""
         return self._watch.next_unix_ns
 
+    def needed_since_unix_ns(self) -> int:
+        """Rows before this are needed no more, not even by a successor of ours."""
+        return watch.needed_since_unix_ns(self._watch, self._settings.analysis)
+
     def duplicate_count(self) -> int:
         """Requests that came more than once, since the start."""
         return self._watch.duplicate_count
+
+    def folded_count(self) -> int:
+        """Requests whose names share a row, because there are too many names, since the start."""
+        return self._watch.folded_count
+
+    @property
+    def settings(self) -> CoreSettings:
+        """What the core concludes by."""
+        return self._settings
+
+    def adopt(self, settings: CoreSettings) -> None:
+        """Conclude by other settings from the next tick on; a replay of this epoch would differ."""
+        self._settings = settings
+
+    def give(self, order: Order) -> str | None:
+        """Take an order, which holds for each write from now on; or return why it cannot be."""
+        healing = self.healing(order.given_unix_ns)
+        known = {p.id for p in healing.pauses} | {e.issue_id for e in healing.escalations}
+        if order.kind == "approve" and order.digest not in self._awaited():
+            return f"no plan {order.digest} waits for an approval (any more): see /status"
+        if order.kind == "resume" and order.id not in known:
+            return f"no pause and no escalated issue is called {order.id}: see /status"
+        self._orders = (*self._orders, order)
+        if order.kind == "approve":
+            self._next_plan_unix_ns = 0  # a person waits
+        return None
+
+    def healing(self, now_unix_ns: int) -> HealingState:
+        """What healing remembers, with what people said since the last tick."""
+        return obeyed(
+            self.state.healing,
+            self._orders,
+            approval_expiry_s=self._settings.healing.approval_expiry_s,
+            now_unix_ns=now_unix_ns,
+        )
+
+    def _awaited(self) -> set[str]:
+        return {r.plan.digest for r in self.refused if r.guard == "approval" and r.plan}
 
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
@@ -118,6 +184,7 @@ class Control:
         (
             self._history,
             self._entries,
+            self._usage,
             self.tables,
         ) = await asyncio.get_running_loop().run_in_executor(
             self._worker, lambda: self._remembered(passed, around, begin, end, now)
@@ -130,7 +197,7 @@ class Control:
         begin: int,
         end: int,
         now: int,
-    ) -> tuple[history.History, Entries, WindowTables]:
+    ) -> tuple[history.History, Entries, Usage, WindowTables]:
         settings = self._settings.analysis
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
@@ -142,8 +209,11 @@ class Control:
             entries_of(spans, end, now),
             start_unix_ns=now - window_ns,
             window_ns=window_ns,
+            request_count_max=settings.operation_count_max,
         )
-        return known, entries, replace(self.tables, entries=table)
+        points = next((part for part in passed if part.signal == "metrics"), None)
+        usage, used = self._usage.advance(points)
+        return known, entries, usage, replace(self.tables, entries=table, usage=used)
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
         begin = self._history.next_unix_ns
@@ -164,7 +234,8 @@ class Control:
 
     async def _conclude(self, now: int, clock: Callable[[], int]) -> None:
         loop = asyncio.get_running_loop()
-        is_planning_due = now >= self._next_plan_unix_ns
+        is_leader = await self._lead(now)
+        is_planning_due = is_leader and now >= self._next_plan_unix_ns
         if is_planning_due:
             self._next_plan_unix_ns = now + int(self._settings.healing.planning_s * 1e9)
         inputs = TickInputs(
@@ -172,19 +243,23 @@ class Control:
             tables=self.tables,
             freshness=self._buffers.freshness(now),
             cluster=await self._report(),
-            outcomes=self._outcomes,
+            outcomes=self._outcomes if is_leader else (),
+            is_leader=is_leader,
             is_planning_due=is_planning_due,
             diagnoses=await self._diagnoses(now, is_due=is_planning_due),
+            orders=self._orders,
+            stopped=self._stopped(),
         )
+        taken = len(inputs.orders)
         state, outputs = tick(self.state, inputs, self._settings)
-        await loop.run_in_executor(
-            self._worker, self._journal.append_tick, self._epoch, inputs, outputs
-        )
-        self.state, self.outputs, self._outcomes = state, outputs, ()
+        not_kept = await self.replica.keep(inputs, outputs)
+        self.state, self.outputs = state, outputs
+        self._outcomes = () if is_leader else self._outcomes
+        self._orders = self._orders[taken:]  # others may have come in meanwhile
         if is_planning_due:
             self.refused = outputs.refused
         for intent in outputs.intents:
-            await self._write(intent, clock)
+            await self._write(intent, clock, not_kept)
         if now >= self._next_prune_unix_ns:
             self._next_prune_unix_ns = now + int(PRUNE_PERIOD_S * 1e9)
             horizon = now - int(self._journal_retention_s * 1e9)
@@ -219,26 +294,60 @@ class Control:
         self.cluster_note = None
         return report
 
-    async def _write(self, intent: WriteIntent, clock: Callable[[], int]) -> None:
-        """Try a write that the journal already knows of, and journal what became of it."""
+    async def _lead(self, now: int) -> bool:
+        """Whether this replica heals; what it takes over takes the place of what it knew."""
+        lead = await self.replica.lead(now)
+        if lead.taken is not None:
+            taken = lead.taken
+            self.state, self._outcomes = (
+                beginning(taken.memory, epoch=taken.fence, started_unix_ns=now, before=self.state),
+                (),
+            )
+        return lead.is_leader
+
+    async def _write(
+        self, intent: WriteIntent, clock: Callable[[], int], not_kept: str | None
+    ) -> None:
+        """Try a write that the ledger already knows of, and keep what became of it."""
+        if not_kept is not None:
+            outcome = WriteOutcome(
+                intent_id=intent.id, status="failed", reason=not_kept, finished_unix_ns=clock()
+            )
+        else:
+            outcome = await self._tried(intent, clock)
+        self._outcomes = (*self._outcomes, outcome)
+        await self.replica.settle(outcome)
+
+    async def _tried(self, intent: WriteIntent, clock: Callable[[], int]) -> WriteOutcome:
         assert self._cluster is not None  # without one no guard lets a plan pass
+        self.is_writing = True
         outcome = await write_guarded(
             self._cluster,
             intent,
             lambda intent, report: self._recheck(intent, report, clock()),
             now_unix_ns=clock,
+            is_retry=self.state.healing.ledger.is_unknown(intent.id),
         )
-        self._outcomes = (*self._outcomes, outcome)
-        await asyncio.get_running_loop().run_in_executor(
-            self._worker, self._journal.append_write, self._epoch, outcome
-        )
+        self.is_writing = False
+        if outcome.status == "refused" and self.replica.why_not(intent.epoch):
+            # whether it is still to be done is for whoever holds the lease next
+            return replace(outcome, status="unknown")
+        return outcome
 
     def _recheck(self, intent: WriteIntent, report: ClusterReport, now: int) -> Refused | None:
         if self.halted is not None:
             return Refused(issue_id=intent.issue_id, guard="halted", reason=self.halted)
+        stale = self.replica.why_not(intent.epoch)
+        if stale is not None:
+            return Refused(issue_id=intent.issue_id, guard="lease", reason=stale)
         assert self.state.situation is not None
-        situation = replace(self.state.situation, cluster=report, now_unix_ns=now)
-        return recheck(self.state.healing, intent, situation, self._settings.healing)
+        situation = replace(
+            self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
+        )
+        healing, settings = self.healing(now), self._settings.healing
+        if intent.profile == "regulation":
+            return recheck_regulation(self.state.regulation, healing, intent, situation, settings)
+        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

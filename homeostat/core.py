@@ -1,14 +1,18 @@
 """The pure core: one tick of analysis and healing. `homeostat replay` runs this very function."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
 from analysis.step import step as analyse
+from healing.recover import recover, recover_regulation
+from healing.regulate import RegulationState
+from healing.regulate import step as regulate
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from healing.step import step as heal
+from knowledge.journal import Memory
 from knowledge.ticks import TickInputs, TickOutputs
 
 
@@ -26,7 +30,25 @@ class CoreState:
 
     analysis: AnalysisState = field(default_factory=AnalysisState)
     healing: HealingState = field(default_factory=HealingState)
+    regulation: RegulationState = field(default_factory=RegulationState)
     situation: Situation | None = None
+
+
+def beginning(
+    memory: Memory, *, epoch: int, started_unix_ns: int, before: CoreState | None = None
+) -> CoreState:
+    """Return the state that a service heals with as `epoch`, by what is remembered.
+
+    Issues that were open go on under their ids: a restart of ours is no recovery of theirs. Those
+    that had not fired yet are seen anew. One that took over goes on with its own analysis, that of
+    `before`.
+    """
+    issues = tuple(issue for issue in memory.issues if issue.state == "firing")
+    return replace(
+        before or CoreState(analysis=AnalysisState(issues=issues)),
+        healing=recover(memory, epoch=epoch, started_unix_ns=started_unix_ns),
+        regulation=recover_regulation(memory, epoch=epoch),
+    )
 
 
 def tick(
@@ -51,20 +73,45 @@ def tick(
         freshness=inputs.freshness,
         cluster=inputs.cluster,
         is_warm=seen.is_warm,
+        stopped=inputs.stopped,
+        workloads=analysis.workloads,
     )
+    if not inputs.is_leader:
+        watched = TickOutputs(
+            symptoms=seen.symptoms,
+            issues=seen.issues,
+            approved=(),
+            refused=(),
+            intents=(),
+            verdicts=(),
+        )
+        return replace(state, analysis=analysis, situation=situation), watched
     healing, done = heal(
         state.healing,
         situation,
         inputs.outcomes,
+        inputs.orders,
         settings=settings.healing,
         is_planning_due=inputs.is_planning_due,
+    )
+    # after recovery, which comes first: what it has in hand or added, regulation respects
+    regulation, kept = regulate(
+        state.regulation,
+        healing,
+        situation,
+        inputs.outcomes,
+        settings=settings.healing,
+        pane_s=settings.analysis.pane_s,
     )
     outputs = TickOutputs(
         symptoms=seen.symptoms,
         issues=seen.issues,
         approved=done.approved,
         refused=done.refused,
-        intents=done.intents,
+        intents=(*done.intents, *kept.intents),
         verdicts=done.verdicts,
+        regulated=kept.regulated,
     )
-    return CoreState(analysis=analysis, healing=healing, situation=situation), outputs
+    return CoreState(
+        analysis=analysis, healing=healing, regulation=regulation, situation=situation
+    ), outputs

@@ -6,25 +6,40 @@ The bodies are Arrow IPC that a receiver of ours wrote; nothing here reads what 
 import asyncio
 import logging
 import socket
-from collections import deque
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 
-from analysis.buffers import Buffers
+from analysis.buffers import FUTURE_S_MAX, Buffers
+from homeostat.losses import Losses
 from homeostat.questions import Questions
-from knowledge.frames import FrameAnswer, FrameHead
+from knowledge.frames import FrameAnswer, FrameHead, Greeting
 from knowledge.framing import PREFIX_BYTES, FramingError, pack, parse_header, parse_lengths
 from knowledge.schemas import SchemaError
+from knowledge.sequences import Sequences
+from knowledge.windows import Gap
 
 log = logging.getLogger(__name__)
 
-KEPT_COUNT_MAX: Final = 64
-"""Frames remembered per receiver; it has at most 8 in flight, so a resend is always recognised."""
-EPOCHS_MAX: Final = 256
-"""Receivers remembered, the newest."""
+EARLY_S: Final = 30.0
+"""How much older than its request a row can be: exporters and Collectors hold them for a while."""
+EPOCHS_MAX: Final = 4096
+"""Receivers remembered, the newest: more than can start within the reach of a window."""
+GREETED_EPOCHS_MAX: Final = 1024
+"""Receivers of which one is told what came from them; of more, it sends what is there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """The brain's times: rows before `watermark` come too late, before `needed` for anything."""
+
+    now_unix_ns: int
+    watermark_unix_ns: int
+    needed_since_unix_ns: int
 
 
 class Intake:
@@ -33,47 +48,102 @@ class Intake:
     def __init__(
         self,
         buffers: Buffers,
-        clock: Callable[[], tuple[int, int]],
+        clock: Callable[[], Times],
+        *,
+        replayed: Callable[[str], None] = lambda _: None,
         on_spans: Callable[[pa.Table], None] = lambda _: None,
     ) -> None:
-        """`clock` returns (now, watermark) in nanoseconds; `on_spans` sees spans that are kept."""
+        """`replayed` hears of each receiver that has given back what its log holds.
+
+        `on_spans` sees spans that are kept.
+        """
         self._on_spans = on_spans
         self._buffers = buffers
         self._clock = clock
-        self._kept: dict[str, deque[int]] = {}
+        self._replayed = replayed
+        self._losses = Losses(early_s=EARLY_S)
+        self._brain = uuid.uuid4().hex
+        self._kept: dict[str, Sequences] = {}
         self.questions = Questions()
         self.counters: dict[str, dict[str, int]] = {}
+        self.services: dict[str, list[dict[str, Any]]] = {}
 
     def take(self, head: FrameHead, body: pa.Buffer) -> FrameAnswer:
         """Keep one frame's rows, all or none. The buffer is ours from now on."""
-        kept = self._kept.setdefault(head.epoch, deque(maxlen=KEPT_COUNT_MAX))
+        times = self._clock()
+
+        def answer(outcome: Literal["kept", "full", "broken"], reason: str = "") -> FrameAnswer:
+            return FrameAnswer(
+                epoch=head.epoch,
+                sequence=head.sequence,
+                outcome=outcome,
+                reason=reason,
+                horizon_unix_ns=times.needed_since_unix_ns,
+                ceiling_unix_ns=_ceiling(times),
+            )
+
+        kept = self._kept.setdefault(head.epoch, Sequences())
         while len(self._kept) > EPOCHS_MAX:  # the oldest receivers are long gone
             oldest = next(iter(self._kept))
             del self._kept[oldest]
             self.counters.pop(oldest, None)
+            self.services.pop(oldest, None)
         if head.sequence in kept:
-            return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
+            return answer("kept")
         try:
-            now, watermark = self._clock()
             rows = pa.ipc.open_stream(body).read_all()
             outcome = self._buffers.add(
                 head.signal,
                 rows,
-                now_unix_ns=now,
-                watermark_unix_ns=watermark,
+                now_unix_ns=times.now_unix_ns,
+                watermark_unix_ns=times.watermark_unix_ns,
             )
         except (pa.ArrowException, SchemaError) as error:
             log.exception("broken frame", extra={"epoch": head.epoch, "sequence": head.sequence})
-            return FrameAnswer(
-                epoch=head.epoch, sequence=head.sequence, outcome="broken", reason=str(error)
-            )
+            return answer("broken", str(error))
         if outcome == "kept":
-            kept.append(head.sequence)
+            kept.add(head.sequence)
             if head.signal == "traces":
                 self._on_spans(rows)
-            return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
-        reason = f"the brain holds {self._buffers.size_bytes} bytes"
-        return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="full", reason=reason)
+            return answer("kept")
+        return answer("full", f"the brain holds {self._buffers.size_bytes} bytes")
+
+    def greeting(self, epochs: Sequence[str]) -> Greeting:
+        """Return what a receiver whose log has frames of `epochs` must know."""
+        times = self._clock()
+        known = {epoch: self._kept[epoch] for epoch in epochs if epoch in self._kept}
+        return Greeting(
+            brain=self._brain,
+            kept=dict(list(known.items())[-GREETED_EPOCHS_MAX:]),
+            horizon_unix_ns=times.needed_since_unix_ns,
+            ceiling_unix_ns=_ceiling(times),
+        )
+
+    def _heard(self, epoch: str, counters: dict[str, int]) -> None:
+        self.counters[epoch] = counters
+        gap = self._losses.look(epoch, counters, self._clock().now_unix_ns)
+        if gap is not None:
+            self._buffers.mark_gap(gap)
+
+    async def _hear(
+        self, header: Mapping[str, Any], connection: socket.socket, sending: asyncio.Lock
+    ) -> None:
+        """Take note of what a receiver says beside its frames."""
+        epoch = str(header["epoch"])
+        if "counters" in header:
+            counters = dict(header["counters"])
+            self.services[epoch] = counters.pop("services", [])
+            self._heard(epoch, counters)
+        if "told" in header:
+            self.questions.answer(header)
+        for lost in header.get("lost", ()):
+            self._buffers.mark_gap(Gap(**lost))
+        if "hello" in header:
+            greeting = pack(self.greeting(header["hello"]).as_header())
+            async with sending:
+                await asyncio.get_running_loop().sock_sendall(connection, greeting)
+        if header.get("replayed"):
+            self._replayed(epoch)
 
     async def serve(self, path: Path) -> None:
         """Serve receivers on a Unix socket until cancelled."""
@@ -99,10 +169,7 @@ class Intake:
                     header_bytes, body_bytes = parse_lengths(lengths.to_pybytes())
                     text = await _exactly(connection, header_bytes)
                     header = parse_header(text.to_pybytes())
-                    if "counters" in header:
-                        self.counters[str(header["epoch"])] = dict(header["counters"])
-                    if "told" in header:
-                        self.questions.answer(header)
+                    await self._hear(header, connection, sending)
                     if header.get("heartbeat") or "told" in header:
                         continue
                     head = FrameHead.from_header(header)
@@ -114,6 +181,10 @@ class Intake:
                 return  # the receiver went; it comes back and resends what was not answered
             except (FramingError, ValueError) as error:
                 log.warning("a stranger on the frames socket: %s", error)
+
+
+def _ceiling(times: Times) -> int:
+    return times.now_unix_ns + int(FUTURE_S_MAX * 1e9)
 
 
 async def _exactly(connection: socket.socket, size: int) -> pa.Buffer:

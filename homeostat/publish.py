@@ -4,14 +4,18 @@ from analysis.buffers import Buffers
 from healing.execute import Execution
 from healing.ledger import Entry
 from healing.state import HealingState
+from homeostat.core import CoreState
 from knowledge.plans import Mode, Refused
 from knowledge.schemas import SIGNALS
 from knowledge.snapshot import ActionRecord, IngestCounts, Treatment
 
 
-def actions_of(healing: HealingState) -> tuple[ActionRecord, ...]:
-    """All writes that were tried, oldest first."""
-    return tuple(_action(entry) for entry in healing.ledger.entries)
+def actions_of(state: CoreState) -> tuple[ActionRecord, ...]:
+    """All writes that were tried, recoveries' and autoscalers', oldest first."""
+    entries = (*state.healing.ledger.entries, *state.regulation.ledger.entries)
+    return tuple(
+        _action(entry) for entry in sorted(entries, key=lambda e: e.intent.created_unix_ns)
+    )
 
 
 def treatments_of(
@@ -51,7 +55,15 @@ def ingest_of(buffers: Buffers, *, duplicate_count: int) -> tuple[IngestCounts, 
     return tuple(result)
 
 
-def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tuple[str, ...]:
+def notes_of(
+    mode: Mode,
+    *,
+    has_cluster: bool,
+    cluster_note: str | None,
+    replica_notes: tuple[str, ...] = (),
+    gap: str | None = None,
+    folded_count: int = 0,
+) -> tuple[str, ...]:
     """What a reader must know before all else."""
     notes = []
     if not has_cluster:
@@ -60,6 +72,14 @@ def notes_of(mode: Mode, *, has_cluster: bool, cluster_note: str | None) -> tupl
         notes.append("mode is observe: nothing is changed")
     if cluster_note:
         notes.append(cluster_note)
+    if folded_count:
+        notes.append(
+            f"{folded_count:,} requests are told as (other): more names than "
+            "analysis.operation_count_max or analysis.service_count_max; is there an id in them?"
+        )
+    notes += replica_notes
+    if gap is not None:
+        notes.append(f"the window has a gap that is ours, so nothing is concluded: {gap}")
     return tuple(notes)
 
 

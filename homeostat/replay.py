@@ -3,8 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from healing.recover import recover
-from homeostat.core import CoreSettings, CoreState, tick
+from homeostat.core import CoreSettings, CoreState, beginning, tick
 from knowledge.codec import from_json
 from knowledge.journal import Journal, Tick
 from knowledge.ticks import TickOutputs
@@ -58,7 +57,7 @@ def _replay(journal: Journal) -> Replayed:
         if epoch not in whole:
             whole[epoch] = journal.is_whole(epoch)
             settings = from_json(CoreSettings, journal.settings_of(epoch))
-            state = CoreState(healing=recover(journal.memory(epoch), epoch=epoch))
+            state = _begun(journal, epoch, state)
         if not whole[epoch]:
             continue
         assert settings is not None
@@ -73,6 +72,15 @@ def _replay(journal: Journal) -> Replayed:
         skipped_epochs=tuple(epoch for epoch, is_whole in whole.items() if not is_whole),
         difference=difference,
     )
+
+
+def _begun(journal: Journal, epoch: int, before: CoreState) -> CoreState:
+    """What an epoch began with; one that took over went on with its own analysis."""
+    started = journal.started_unix_ns(epoch)
+    taken = journal.takeover_of(epoch)
+    if taken is None:
+        return beginning(journal.memory(epoch), epoch=epoch, started_unix_ns=started)
+    return beginning(taken.memory, epoch=taken.fence, started_unix_ns=started, before=before)
 
 
 def _difference(recorded: Tick, outputs: TickOutputs) -> Difference:

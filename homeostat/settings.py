@@ -20,6 +20,8 @@ from receiver.settings import ReceiverSettings
 
 ENV_PREFIX: Final = "HOMEOSTAT_"
 PORT_MAX: Final = 65535
+POD_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+"""Where a pod finds the name of its own namespace."""
 SERVICE_LINK: Final = re.compile(
     r"(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)"
 )
@@ -58,6 +60,14 @@ class HttpSection(_Section):
     cors_origins: list[str] = []
 
 
+class WalSection(_Section):
+    """The receivers' own log, with `receiver.durability: wal`."""
+
+    folder: Path | None = None
+    bytes_max: int = Field(default=4 * 2**30, ge=2**20)
+    segment_bytes: int = Field(default=64 * 2**20, ge=2**16)
+
+
 class TlsSection(_Section):
     """Certificates of both OTLP servers, PEM; read again when they are replaced."""
 
@@ -93,6 +103,8 @@ class ReceiverSection(_Section):
     batch_ms: float = Field(default=5.0, ge=0)
     batch_bytes: int = Field(default=8 * 2**20, gt=0)
     recent_bytes_max: int = Field(default=64 * 2**20, ge=0)
+    durability: Literal["memory", "wal"] = "memory"
+    wal: WalSection = WalSection()
 
     @model_validator(mode="after")
     def _not_exposed(self) -> "ReceiverSection":
@@ -115,6 +127,31 @@ class ClusterSection(_Section):
     own_namespace: str | None = None
     replicas_max: int = Field(default=10, ge=2)
     usage_s: float = Field(default=15.0, gt=0)
+    lease: bool | None = None
+    lease_s: float = Field(default=13.0, ge=12.5, le=15.0)
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a lease decides which of several replicas may write."""
+        is_inside = self.kind == "kubernetes" and self.kubeconfig is None
+        return is_inside if self.lease is None else self.lease
+
+    @property
+    def home(self) -> str | None:
+        """The namespace that Homeostat itself runs in; None outside of a cluster."""
+        if self.own_namespace or self.kubeconfig or not POD_NAMESPACE.is_file():
+            return self.own_namespace
+        return POD_NAMESPACE.read_text().strip() or None
+
+    @model_validator(mode="after")
+    def _lease_placed(self) -> "ClusterSection":
+        if self.lease and self.kind != "kubernetes":
+            raise ValueError(f"lease is true, kind is {self.kind}: expected kubernetes")
+        if self.lease and self.kubeconfig and not self.own_namespace:
+            raise ValueError(
+                "lease is true: expected own_namespace beside it, for lease and ledger"
+            )
+        return self
 
     @model_validator(mode="after")
     def _socket_named(self) -> "ClusterSection":
@@ -127,7 +164,8 @@ class ClusterSection(_Section):
         return KubernetesSettings(
             kubeconfig=self.kubeconfig,
             context=self.context,
-            own_namespace=self.own_namespace,
+            own_namespace=self.home,
+            lease_s=self.lease_s,
             replicas_max=self.replicas_max,
             usage_s=self.usage_s,
         )
@@ -144,6 +182,7 @@ class StatusSection(_Section):
     """The status surface."""
 
     listen: Address = "127.0.0.1:8080"
+    token_file: Path | None = None
 
 
 class KnowledgeSection(_Section):
@@ -179,9 +218,24 @@ class Settings(_Section):
         return self.state_dir / "frames.sock"
 
     @property
+    def stop_file(self) -> Path:
+        """While this is there nothing is written to the cluster."""
+        return Path(self.healing.stop_file or self.state_dir / "stop")
+
+    @property
+    def token_file(self) -> Path:
+        """Holds the token that orders need."""
+        return self.status.token_file or self.state_dir / "token"
+
+    @property
     def clock_socket(self) -> Path:
         """Where a driver advances the clock."""
         return self.state_dir / "clock.sock"
+
+    @property
+    def wal_folder(self) -> Path:
+        """Where the receivers' log lies."""
+        return self.receiver.wal.folder or self.state_dir / "wal"
 
     def for_receiver(self) -> ReceiverSettings:
         """The settings of a receiver process."""
@@ -206,6 +260,9 @@ class Settings(_Section):
             batch_ms=section.batch_ms,
             batch_bytes=section.batch_bytes,
             recent_bytes_max=section.recent_bytes_max,
+            wal_folder=str(self.wal_folder) if section.durability == "wal" else "",
+            wal_bytes_max=section.wal.bytes_max,
+            wal_segment_bytes=section.wal.segment_bytes,
         )
 
 

@@ -11,6 +11,10 @@ def render(status: dict[str, Any]) -> RenderableType:
     """Return the tables for the JSON of /status."""
     parts: list[RenderableType] = [_headline(status)]
     parts += [Text(f"note: {note}", style="yellow") for note in status["notes"]]
+    if status["stopped"]:
+        parts.append(Text(f"STOPPED: {status['stopped']}", style="bold red"))
+    parts += [_pause(pause) for pause in status["pauses"]]
+    parts += [_escalation(item) for item in status["escalated"]]
     parts += [_services(status), *(_issue(issue) for issue in status["issues"])]
     if not status["issues"]:
         parts.append(Text("no issues", style="green"))
@@ -32,6 +36,16 @@ def _headline(status: dict[str, Any]) -> Text:
         age = "none yet" if item["age_s"] is None else f"{item['age_s']:.0f} s old"
         text.append(f"  {signal}: {item['rows']:,} rows, {age}")
     return text
+
+
+def _pause(pause: dict[str, Any]) -> Text:
+    what = "/".join(part or "*" for part in (pause["namespace"], pause["workload"]))
+    return Text(f"paused {what} by {pause['by']}: {pause['reason']} ({pause['id']})", "yellow")
+
+
+def _escalation(item: dict[str, Any]) -> Text:
+    text = f"FOR A PERSON: {item['issue_id']}: {item['reason']}; look at {item['look_at']}"
+    return Text(text, style="bold magenta")
 
 
 def _services(status: dict[str, Any]) -> Table:
@@ -65,10 +79,16 @@ def _issue(issue: dict[str, Any]) -> RenderableType:
                 f"{cause['explains_ratio']:.0%}, confidence {cause['confidence']:.0%}"
             )
         )
+    lines += [Text(f"  changed: {line}") for line in issue["changes"]]
+    if len(issue["affected"]) > 1:
+        lines.append(Text(f"  also sick of it: {', '.join(issue['affected'][1:])}"))
+    if issue["reason"]:
+        lines.append(Text(f"  {issue['reason']}"))
     if plan := issue["plan"]:
         lines += [Text(f"  plan: {action['detail']}") for action in plan["actions"]]
         lines.append(Text(f"  expected: {plan['expected']}"))
         lines.append(Text(f"  way back: {plan['rollback']}"))
+        lines += [Text(f"  diff: {line}  ({plan['digest']})") for line in plan["diff"]]
     lines += [Text(f"  refused by {line}", "yellow") for line in issue["refusals"]]
     if verdict := issue["verdict"]:
         lines.append(Text(f"  verdict: {verdict['outcome']}: {'; '.join(verdict['evidence'])}"))

@@ -84,6 +84,7 @@ class Workload:
     it, which rides in the write itself; so a write whose answer was lost can be looked up. A
     revision number names a release for good. `steered_by` has the last word on all of it,
     `scaled_by` on its replicas, `released_by` on its release; `untouchable` says why nobody may.
+    `room`: how many more of its pods quota and nodes have room for; None where that is not known.
     """
 
     key: WorkloadKey
@@ -101,6 +102,7 @@ class Workload:
     scaled_by: str | None = None
     released_by: str | None = None
     untouchable: str | None = None
+    room: int | None = None
     scaler: Scaler | None = None
     boost: Boost | None = None
 
@@ -134,11 +136,15 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterReport:
-    """All that the adapter knew at `observed_unix_ns`."""
+    """All that the adapter knew at `observed_unix_ns`.
+
+    `stopped`: why nothing at all may be written, where an object in the cluster says so.
+    """
 
     observed_unix_ns: int
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
+    stopped: str | None = None
 
     def workload(self, key: WorkloadKey) -> Workload | None:
         """The workload of that very uid."""
@@ -207,6 +213,7 @@ class WriteIntent:
 
     `id` travels with the write: the cluster remembers it, and a second attempt changes nothing.
     `undo` restores exactly the touched field; None where the action completes by itself.
+    `profile`: whether an issue is to be cured, or a workload kept in balance; budgets are apart.
     """
 
     id: str
@@ -218,6 +225,7 @@ class WriteIntent:
     undo: Change | None
     is_undo: bool
     created_unix_ns: int
+    profile: Literal["recovery", "regulation"] = "recovery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,8 +255,20 @@ class Cluster(Protocol):
         ...
 
     async def write(self, intent: WriteIntent) -> WriteOutcome:
-        """Try the write once: test the preconditions, dry run, write, read back."""
+        """Try the write once: test the preconditions, dry run, write, read back.
+
+        Raises:
+            ClusterUnavailableError: the cluster does not answer.
+            OvertakenError: the target changed meanwhile, and surely nothing was written.
+        """
         ...
+
+
+class OvertakenError(Exception):
+    """The target changed between the look and the write: surely nothing was written.
+
+    It may be tried again, once the guards were asked anew.
+    """
 
 
 class ClusterUnavailableError(Exception):

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast
 
 from knowledge.schemas import SIGNALS, Signal
+from knowledge.sequences import Sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,11 @@ class FrameAnswer:
     sequence: int
     outcome: Literal["kept", "full", "broken"]
     reason: str = ""
+    horizon_unix_ns: int = 0
+    """Rows before this are needed no more: a log of them may be cut."""
+
+    ceiling_unix_ns: int = 0
+    """Times beyond this are not believed: rows of them are not held any longer for it."""
 
     def as_header(self) -> dict[str, Any]:
         """Return the header of the answer's message."""
@@ -71,4 +77,41 @@ class FrameAnswer:
             sequence=int(header["sequence"]),
             outcome=cast('Literal["kept", "full", "broken"]', header["outcome"]),
             reason=str(header["reason"]),
+            horizon_unix_ns=int(header["horizon_unix_ns"]),
+            ceiling_unix_ns=int(header["ceiling_unix_ns"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What a brain says to a receiver that has a log: what it needs not be given again.
+
+    `brain` is drawn anew by each brain that starts. `kept`: frames that it has, by receiver.
+    `horizon_unix_ns` and `ceiling_unix_ns` are those of `FrameAnswer`.
+    """
+
+    brain: str
+    kept: Mapping[str, Sequences]
+    horizon_unix_ns: int
+    ceiling_unix_ns: int
+
+    def as_header(self) -> dict[str, Any]:
+        """Return the header of the message."""
+        kept = {epoch: known.as_ranges() for epoch, known in self.kept.items()}
+        return {
+            "brain": self.brain,
+            "kept": kept,
+            "horizon_unix_ns": self.horizon_unix_ns,
+            "ceiling_unix_ns": self.ceiling_unix_ns,
+        }
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> Self:
+        """Read a header back; both ends are ours, a missing key is a bug."""
+        kept = {epoch: Sequences.from_ranges(ranges) for epoch, ranges in header["kept"].items()}
+        return cls(
+            brain=str(header["brain"]),
+            kept=kept,
+            horizon_unix_ns=int(header["horizon_unix_ns"]),
+            ceiling_unix_ns=int(header["ceiling_unix_ns"]),
         )

@@ -4,6 +4,7 @@
 known after any crash (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
     epochs  one row per start of the service: its number, its settings
+    takeovers, standby_ticks: where there are several replicas, see `Takeover`
     ticks   one row per tick: inputs (tables as compressed Arrow, the rest as JSON) and outputs
     writes  one row per outcome of a write, as soon as it is known
 """
@@ -12,11 +13,13 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.diagnosis import Diagnosis
+from knowledge.issues import Issue
+from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import Freshness, WindowTables
@@ -30,7 +33,9 @@ CREATE TABLE IF NOT EXISTS ticks (
     now_unix_ns INTEGER NOT NULL,
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
     operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
-    instances BLOB NOT NULL, entries BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    instances BLOB NOT NULL, entries BLOB NOT NULL,
+    recent BLOB NOT NULL, usage BLOB NOT NULL, gaps BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    orders TEXT NOT NULL, stopped TEXT,
     freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
 );
@@ -39,10 +44,27 @@ CREATE TABLE IF NOT EXISTS writes (
     outcome TEXT NOT NULL
 );
 """
-_TABLES: Final = ("operations", "services", "edges", "blame", "instances", "entries")
+_SHARED: Final = """
+CREATE TABLE IF NOT EXISTS takeovers (
+    epoch INTEGER PRIMARY KEY REFERENCES epochs, fence INTEGER NOT NULL, memory TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER NOT NULL);
+"""
+"""Only where several replicas share a ledger: what was taken over, and who only watched."""
+_TABLES: Final = (
+    "operations",
+    "services",
+    "edges",
+    "blame",
+    "instances",
+    "entries",
+    "recent",
+    "usage",
+    "gaps",
+)
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
-_FORMAT: Final = 2
+_FORMAT: Final = 4
 
 
 class JournalError(Exception):
@@ -61,12 +83,29 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What a starting service knows from before: what it set out to do, and what came of it."""
+    """What a starting service knows from before: what it set out to do, and what came of it.
+
+    `orders`: what people said, in the order in which they said it.
+    `issues`: those that were not over when it was last running.
+    """
 
     approved: tuple[ApprovedPlan, ...]
     intents: tuple[WriteIntent, ...]
     outcomes: tuple[WriteOutcome, ...]
     verdicts: tuple[Verdict, ...]
+    orders: tuple[Order, ...] = ()
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """An epoch that began within a life of the service: with what the shared ledger told.
+
+    `fence`: the epoch of the lease, which all writes carry. What the analysis knew goes on.
+    """
+
+    fence: int
+    memory: Memory
 
 
 class Journal:
@@ -93,6 +132,7 @@ class Journal:
                 db.execute("PRAGMA synchronous=FULL")
                 if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                     db.executescript(f"{_SCHEMA} PRAGMA user_version={_FORMAT};")
+                db.executescript(_SHARED)
             (found,) = db.execute("PRAGMA user_version").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"cannot open the journal {path}: {error}") from error
@@ -108,26 +148,59 @@ class Journal:
         """Close the file; safe to call twice."""
         self._db.close()
 
-    def begin_epoch(self, started_unix_ns: int, settings: bytes) -> int:
-        """Record a start of the service and return its epoch, above all before it."""
+    def begin_epoch(
+        self, started_unix_ns: int, settings: bytes, takeover: Takeover | None = None
+    ) -> int:
+        """Record a start of the service, or a takeover, and return its epoch, above all before."""
+        self._tick_count = 0
         row = self._db.execute(
             "INSERT INTO epochs (started_unix_ns, settings) VALUES (?, ?) RETURNING epoch",
             (started_unix_ns, settings.decode()),
         ).fetchone()
+        if takeover is not None:
+            told = to_json(takeover.memory).decode()
+            self._db.execute(
+                "INSERT INTO takeovers VALUES (?, ?, ?)", (row[0], takeover.fence, told)
+            )
         return int(row[0])
+
+    def latest_epoch(self) -> int:
+        """Return the epoch that began last, in whatever process."""
+        (latest,) = self._db.execute("SELECT max(epoch) FROM epochs").fetchone()
+        return int(latest or 0)
+
+    def takeover_of(self, epoch: int) -> Takeover | None:
+        """Return what an epoch took over; None where it began with a start of the service."""
+        row = self._select("SELECT fence, memory FROM takeovers WHERE epoch=?", epoch)
+        return Takeover(fence=row[0][0], memory=from_json(Memory, row[0][1])) if row else None
+
+    def _select(self, query: str, *values: object) -> list[Any]:
+        """Ask a table that a file of before, opened read-only, may lack."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
 
     def settings_of(self, epoch: int) -> bytes:
         """Return the settings that an epoch ran with."""
         row = self._db.execute("SELECT settings FROM epochs WHERE epoch=?", (epoch,)).fetchone()
         return str(row[0]).encode()
 
+    def started_unix_ns(self, epoch: int) -> int:
+        """Return when an epoch began."""
+        query = "SELECT started_unix_ns FROM epochs WHERE epoch=?"
+        (started,) = self._db.execute(query, (epoch,)).fetchone()
+        return int(started)
+
     def append_tick(self, epoch: int, inputs: TickInputs, outputs: TickOutputs) -> None:
         """Append one tick; durable when it returns."""
         self._tick_count += 1
+        if not inputs.is_leader:
+            self._db.execute("INSERT INTO standby_ticks VALUES (?, ?)", (epoch, self._tick_count))
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 17})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * 22})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -137,6 +210,8 @@ class Journal:
                 inputs.tables.end_unix_ns,
                 *(blobs[name] for name in _TABLES),
                 to_json(inputs.diagnoses, tuple[Diagnosis, ...]).decode(),
+                to_json(inputs.orders, tuple[Order, ...]).decode(),
+                inputs.stopped,
                 to_json(inputs.freshness, tuple[Freshness, ...]).decode(),
                 cluster,
                 to_json(inputs.outcomes, tuple[WriteOutcome, ...]).decode(),
@@ -154,7 +229,8 @@ class Journal:
     def prune(self, *, before_unix_ns: int) -> int:
         """Let old ticks go that did nothing; return how many. What was done is kept for good."""
         return self._db.execute(
-            "DELETE FROM ticks WHERE now_unix_ns < ? AND outputs LIKE ? AND outputs LIKE ?",
+            "DELETE FROM ticks WHERE now_unix_ns < ? AND orders = '[]'"
+            " AND outputs LIKE ? AND outputs LIKE ?",
             (before_unix_ns, *(f"%{mark}%" for mark in _IDLE)),
         ).rowcount
 
@@ -167,18 +243,22 @@ class Journal:
 
     def ticks(self) -> Iterator[Tick]:
         """Yield all ticks, oldest first."""
+        watched = set(self._select("SELECT epoch, tick FROM standby_ticks"))
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
-            seq, epoch, _, now, due, start, end = row[:7]
-            blobs = dict(zip(_TABLES, row[7:13], strict=True))
-            diagnoses, freshness, cluster, outcomes, outputs = row[13:]
+            seq, epoch, tick, now, due, start, end = row[:7]
+            blobs = dict(zip(_TABLES, row[7:16], strict=True))
+            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[16:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,
                 inputs=TickInputs(
                     now_unix_ns=now,
                     is_planning_due=bool(due),
+                    is_leader=(epoch, tick) not in watched,
                     tables=WindowTables.from_blobs(start, end, blobs),
                     diagnoses=from_json(tuple[Diagnosis, ...], diagnoses),
+                    orders=from_json(tuple[Order, ...], orders),
+                    stopped=stopped,
                     freshness=from_json(tuple[Freshness, ...], freshness),
                     cluster=from_json(ClusterReport, cluster) if cluster else None,
                     outcomes=from_json(tuple[WriteOutcome, ...], outcomes),
@@ -199,6 +279,12 @@ class Journal:
             approved += outputs.approved
             intents += outputs.intents
             verdicts += outputs.verdicts
+        told = "SELECT orders FROM ticks WHERE epoch < ? AND orders != '[]' ORDER BY seq"
+        orders = [
+            order
+            for (text,) in self._db.execute(told, (before_epoch,))
+            for order in from_json(tuple[Order, ...], text)
+        ]
         outcomes = [
             from_json(WriteOutcome, text)
             for (text,) in self._db.execute(
@@ -210,4 +296,13 @@ class Journal:
             intents=tuple(intents),
             outcomes=tuple(outcomes),
             verdicts=tuple(verdicts),
+            issues=self._open_issues(before_epoch),
+            orders=tuple(orders),
         )
+
+    def _open_issues(self, before_epoch: int) -> tuple[Issue, ...]:
+        row = self._db.execute(
+            "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq DESC LIMIT 1", (before_epoch,)
+        ).fetchone()
+        last = from_json(TickOutputs, row[0]).issues if row else ()
+        return tuple(issue for issue in last if issue.state != "resolved")

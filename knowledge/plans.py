@@ -5,9 +5,11 @@ from typing import Literal
 
 from knowledge.cluster import Change
 from knowledge.identity import ServiceKey
+from knowledge.issues import Symptom
+from knowledge.orders import Approval
 
-Mode = Literal["observe", "suggest", "auto"]
-"""observe: plan nothing. suggest: plan and show. auto: plan, check, and do."""
+Mode = Literal["observe", "suggest", "approve", "auto"]
+"""observe: plan nothing. suggest: plan and show. approve: do what a person approved. auto: do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,13 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPlan:
-    """A change with its reasons, its expected outcome and its way back."""
+    """A change with its reasons, its expected outcome and its way back.
+
+    `strategy`: the rung of the ladder that it comes from. `settling_s`: how long its effect takes
+    to show. `cost`: what it takes while it works. `before`: the symptoms that it is to cure.
+    `diff`: what it changes, a line each. `digest`: names exactly this change of exactly this state
+    of its target; whoever approves it approves nothing else.
+    """
 
     id: str
     issue_id: str
@@ -40,6 +48,12 @@ class RecoveryPlan:
     expected: Expectation
     created_unix_ns: int
     expires_unix_ns: int
+    strategy: str = ""
+    settling_s: float = 0.0
+    cost: str = ""
+    before: tuple[Symptom, ...] = ()
+    diff: tuple[str, ...] = ()
+    digest: str = ""
     ends_boost: bool = False
     """It takes room away that is not needed any more: nothing is wrong, and nothing may be."""
 
@@ -55,10 +69,11 @@ class GuardResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedPlan:
-    """A plan that all guards let pass, with what each said."""
+    """A plan that all guards let pass, with what each said; `approval`: where a person had to."""
 
     plan: RecoveryPlan
     guards: tuple[GuardResult, ...]
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +84,17 @@ class Refused:
     guard: str
     reason: str
     plan: RecoveryPlan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """An issue that a person must look at. `stops`: nothing more is done about it until then."""
+
+    issue_id: str
+    reason: str
+    look_at: str
+    stops: bool
+    since_unix_ns: int
 
 
 Outcome = Literal["recovered", "unchanged", "worse", "unproven"]

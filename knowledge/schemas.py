@@ -1,9 +1,9 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME and INSTANCES (analysis to issues, journal and status), and calls to backends as
-ENDPOINTS (analysis to the balancer). `conform` is asserted on entry and exit of a stage, so that a
-stage which builds a wrong table fails where the mistake is.
+EDGES, BLAME, INSTANCES, ENTRIES, RECENT and USAGE (analysis to issues, journal and status), and
+calls to backends as ENDPOINTS (analysis to the balancer). `conform` is asserted on entry and exit
+of a stage, so that a stage which builds a wrong table fails where the mistake is.
 """
 
 from typing import Final, Literal
@@ -22,6 +22,8 @@ _RESOURCE: Final = [
     pa.field("version", LABEL),  # service.version
     pa.field("pod", LABEL),  # k8s.pod.name
     pa.field("pod_uid", LABEL),  # k8s.pod.uid
+    pa.field("principal", LABEL),  # who sent it, as authenticated; empty where nobody is asked
+    pa.field("is_verified", pa.bool_()),  # whether the principal may speak for the service
 ]
 
 SPANS: Final = pa.schema(
@@ -31,10 +33,12 @@ SPANS: Final = pa.schema(
         pa.field("parent_span_id", pa.binary()),  # empty for a root
         pa.field("start_unix_ns", pa.int64()),
         pa.field("end_unix_ns", pa.int64()),
-        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer
+        # OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer; 0 also for what was
+        # served and is no request: health checks, and streams that stay open
         pa.field("kind", pa.uint8()),
         pa.field("name", pa.string()),
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
+        pa.field("is_answered", pa.bool_()),  # of a CLIENT span: it tells the code of an answer
         pa.field("peer", LABEL),  # the callee's name as the caller knows it
         pa.field("address", LABEL),  # host:port that a call went to; empty on all other spans
         *_RESOURCE,
@@ -104,6 +108,8 @@ SERVICES: Final = pa.schema(
         pa.field("self_ms_p99", pa.float64()),
         pa.field("own_error_count", pa.int64()),  # failures that no failed call explains
         pa.field("exemplars", pa.list_(pa.string())),  # trace ids (hex), worst first
+        pa.field("newest_count", pa.int64()),  # requests that ended in the newest pane
+        pa.field("newest_ms_mean", pa.float64()),  # their mean latency; 0 with none
     ]
 )
 EDGES: Final = pa.schema(
@@ -160,6 +166,36 @@ ENDPOINTS: Final = pa.schema(
         pa.field("ok_ms_sum", pa.float64()),  # of the calls that did not fail
         pa.field("ok_ms_max", pa.float64()),
         pa.field("busy_ms_sum", pa.float64()),  # of all calls: the time that they were in flight
+    ]
+)
+GAPS: Final = pa.schema(
+    [
+        # event time of rows that we lost: whatever the window says, some of it is missing
+        pa.field("start_unix_ns", pa.int64()),
+        pa.field("end_unix_ns", pa.int64()),
+        pa.field("reason", pa.string()),
+    ]
+)
+RECENT: Final = pa.schema(
+    [
+        # who was called; service is empty where nobody answered, peer is the callers' name for it
+        *_SERVICE,
+        pa.field("peer", pa.string()),  # empty: what the service itself says it served
+        pa.field("served_count", pa.int64()),
+        pa.field("call_count", pa.int64()),
+        pa.field("lost_count", pa.int64()),  # calls that failed without the code of an answer
+        pa.field("answered_count", pa.int64()),  # calls whose server side was seen
+    ]
+)
+"""What the last look added to the window: who still speaks, and how calls to whom ended."""
+USAGE: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("pod", pa.string()),
+        pa.field("time_unix_ns", pa.int64()),  # of its newest reading
+        pa.field("cpu_ratio", pa.float64()),  # of its limit; null: not reported
+        pa.field("memory_ratio", pa.float64()),
+        pa.field("memory_bytes", pa.float64()),  # working set
     ]
 )
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from knowledge.issues import Issue, Symptom
-from knowledge.plans import GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.orders import Pause
+from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
+from knowledge.regulation import Regulated
 from knowledge.traffic import PoolRecord
 from knowledge.windows import Freshness, WindowTables
 
@@ -76,9 +78,18 @@ class StatusSnapshot:
     freshness: tuple[Freshness, ...]
     ingest: tuple[IngestCounts, ...]
     receivers: dict[str, dict[str, int]]
+    senders: dict[str, list[dict[str, Any]]]
+    """Per receiver the services that most items came of."""
+
     tables: WindowTables
     symptoms: tuple[Symptom, ...]
     issues: tuple[Issue, ...]
     treatments: tuple[Treatment, ...]
     actions: tuple[ActionRecord, ...]
+    role: Literal["alone", "leader", "standby"] = "alone"
+    epoch: int = 0
+    stopped: str | None = None
+    pauses: tuple[Pause, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    regulated: tuple[Regulated, ...] = ()
     traffic: tuple[PoolRecord, ...] = ()

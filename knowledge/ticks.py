@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue, Symptom
+from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Refused, Verdict
+from knowledge.regulation import Regulated
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -19,7 +21,9 @@ class TickInputs:
 
     `cluster` is None without a cluster, or when it does not answer. `outcomes` are those of writes
     that ended since the last tick. `is_planning_due`: planning has a period of its own.
-    `diagnoses`: of the issues that were open at the last tick, by their onset.
+    `diagnoses`: of the issues that were open at the last tick, by their onset. `is_leader`: whether
+    this replica is the one that heals; one that stands by observes only. `orders`: what people said
+    since the last tick. `stopped`: why nothing at all may be written, if so.
     """
 
     now_unix_ns: int
@@ -29,6 +33,9 @@ class TickInputs:
     outcomes: tuple[WriteOutcome, ...]
     is_planning_due: bool
     diagnoses: tuple[Diagnosis, ...] = ()
+    is_leader: bool = True
+    orders: tuple[Order, ...] = ()
+    stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +48,4 @@ class TickOutputs:
     refused: tuple[Refused, ...]
     intents: tuple[WriteIntent, ...]
     verdicts: tuple[Verdict, ...]
+    regulated: tuple[Regulated, ...] = ()

@@ -11,9 +11,12 @@ from knowledge.schemas import (
     BLAME,
     EDGES,
     ENTRIES,
+    GAPS,
     INSTANCES,
     OPERATIONS,
+    RECENT,
     SERVICES,
+    USAGE,
     Signal,
     conform,
 )
@@ -25,7 +28,23 @@ _SCHEMAS: Final = {
     "blame": BLAME,
     "instances": INSTANCES,
     "entries": ENTRIES,
+    "gaps": GAPS,
+    "recent": RECENT,
+    "usage": USAGE,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Event time, [start, end), of which we lost rows: ours is the fault, not the services'."""
+
+    start_unix_ns: int
+    end_unix_ns: int
+    reason: str
+
+    def touches(self, start_unix_ns: int, end_unix_ns: int) -> bool:
+        """Whether rows of that time may be missing."""
+        return self.start_unix_ns < end_unix_ns and self.end_unix_ns > start_unix_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +59,9 @@ class WindowTables:
     blame: pl.DataFrame
     instances: pl.DataFrame
     entries: pl.DataFrame = field(default_factory=lambda: _empty(ENTRIES))
+    gaps: pl.DataFrame = field(default_factory=lambda: _empty(GAPS))
+    recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
+    usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():
@@ -64,14 +86,25 @@ class WindowTables:
     @classmethod
     def from_blobs(cls, start_unix_ns: int, end_unix_ns: int, blobs: dict[str, bytes]) -> Self:
         """Read the tables back as they were."""
-        tables = {name: pl.read_ipc(io.BytesIO(blobs[name])) for name in _SCHEMAS}
+        tables = {name: pl.read_ipc(io.BytesIO(blobs[name])) for name in _SCHEMAS if name in blobs}
         return cls(start_unix_ns=start_unix_ns, end_unix_ns=end_unix_ns, **tables)
+
+    @property
+    def gap(self) -> str | None:
+        """Why rows of this window are missing; None: nothing that we know of."""
+        return None if self.gaps.is_empty() else str(self.gaps["reason"][-1])
 
     @classmethod
     def empty(cls, start_unix_ns: int, end_unix_ns: int) -> Self:
         """Return the tables of a window in which nothing was seen."""
         tables = {name: _empty(schema) for name, schema in _SCHEMAS.items()}
         return cls(start_unix_ns=start_unix_ns, end_unix_ns=end_unix_ns, **tables)
+
+
+def gaps_table(gaps: tuple[Gap, ...]) -> pl.DataFrame:
+    """Return gaps as a table in the schema GAPS."""
+    rows = [(gap.start_unix_ns, gap.end_unix_ns, gap.reason) for gap in gaps]
+    return pl.DataFrame(rows, schema=_empty(GAPS).schema, orient="row")
 
 
 def _empty(schema: pa.Schema) -> pl.DataFrame:

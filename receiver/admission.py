@@ -17,6 +17,10 @@ from receiver.refusal import Refusal
 ACTIVE_S: Final = 10.0
 """How long a client counts after its last request; longer than exporters wait between tries."""
 
+LATE_S: Final = 3.0
+"""When a request has waited so long for its turn, no more are admitted of whoever has its part of
+the queue, until that is half as long: what is in it must be answered while its sender waits."""
+
 CLIENTS_MAX: Final = 10_000
 """Clients to remember. Of more, the part of each would be too small for a request anyway."""
 
@@ -47,6 +51,7 @@ class Gate:
         self._clients: dict[str, _Client] = {}
         self._sweep_at_s = 0.0
         self._open_ratio = 1.0
+        self._is_late = False
 
     def open(self, ratio: float) -> None:
         """Admit up to `ratio` of the limits from now on; 0 closes the gate."""
@@ -66,6 +71,20 @@ class Gate:
                 one.bytes += size_bytes
             return refusal
 
+    def waited(self, wait_s: float) -> None:
+        """Take note of how long a request waited whose turn it is now."""
+        with self._lock:
+            if wait_s > LATE_S:
+                self._is_late = True
+            elif wait_s < LATE_S / 2:
+                self._is_late = False
+
+    def foretell(self, client: str) -> Refusal | None:
+        """Return why a request of any size would be refused now; it is not admitted by that."""
+        now_s = self._monotonic_s()
+        with self._lock:
+            return self._refusal(1, self._client(client, now_s))
+
     def leave(self, size_bytes: int, client: str) -> None:
         """Return what an admitted request took."""
         with self._lock:
@@ -83,6 +102,12 @@ class Gate:
     def _refusal(self, size_bytes: int, one: _Client) -> Refusal | None:
         if self._open_ratio <= 0:
             return Refusal(reason="memory", message="the receiver is short of memory")
+        part = 1 / len(self._clients)
+        if self._is_late and one.requests and one.bytes + size_bytes > part * self._bytes:
+            return Refusal(
+                reason="overloaded",
+                message=f"requests wait longer than {LATE_S:g} s for their turn",
+            )
         bytes_max = self._bytes_max * self._open_ratio
         requests_max = self._requests_max * self._open_ratio
         bytes_after, requests_after = self._bytes + size_bytes, self._requests + 1
@@ -95,7 +120,6 @@ class Gate:
             bytes_after > bytes_max * _CONTENDED_RATIO
             or requests_after > requests_max * _CONTENDED_RATIO
         )
-        part = 1 / len(self._clients)
         over = one.bytes + size_bytes > bytes_max * part or one.requests + 1 > requests_max * part
         if contended and over and one.requests:
             return Refusal(

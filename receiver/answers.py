@@ -27,6 +27,8 @@ _CODES: Final[dict[Reason, Any]] = {
     "brain_absent": grpc.StatusCode.UNAVAILABLE,
     "brain_full": grpc.StatusCode.UNAVAILABLE,
     "handover_timeout": grpc.StatusCode.UNAVAILABLE,
+    "log_full": grpc.StatusCode.UNAVAILABLE,
+    "log_failed": grpc.StatusCode.UNAVAILABLE,
     "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
     "too_large": grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -20,9 +20,11 @@ from knowledge.schemas import ROWS, Signal, conform
 from receiver.flat import Rows
 from receiver.logs import log_rows
 from receiver.metrics import metric_rows
+from receiver.principals import NOBODY, Principal
 from receiver.projection import logs_pb2, metrics_pb2, outline_pb2, trace_pb2
 from receiver.refusal import Refusal
 from receiver.spans import span_rows
+from receiver.top_services import Service
 from receiver.wire import count_items
 
 COUNT_ON_WIRE_FROM_BYTES: Final = 4 * 2**20
@@ -42,7 +44,7 @@ class _Form:
     path: tuple[frozenset[int], ...]
     """The same as field numbers, down to what becomes a row."""
 
-    rows: Callable[[pa.RecordBatch], Rows]
+    rows: Callable[[pa.RecordBatch, Sequence[Principal]], Rows]
 
 
 _FORMS: Final[dict[Signal, _Form]] = {
@@ -83,6 +85,9 @@ _HANDLERS: Final = {
 }
 
 
+_Sent = tuple[bytes, Principal]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
     """What a batch of requests became."""
@@ -93,32 +98,56 @@ class Decoded:
     outcomes: tuple[Mapping[str, int] | Refusal, ...]
     """Per request: its rejected items by reason (empty: all was kept), or why it is refused."""
 
+    items: tuple[int, ...]
+    """Per request how many spans, points or records it has; 0 where it was refused uncounted."""
+
     repaired: Mapping[str, int]
     """Items that were kept with a change, by what was changed."""
 
+    rejected_of: Mapping[Service, int]
+    """Items that cannot be used, by their service."""
 
-def decode(signal: Signal, bodies: Sequence[bytes], *, items_max: int) -> Decoded:
-    """Decode requests of one signal together; a bad one is refused alone."""
+
+def decode(
+    signal: Signal,
+    bodies: Sequence[bytes],
+    *,
+    items_max: int,
+    principals: Sequence[Principal] = (),
+) -> Decoded:
+    """Decode requests of one signal together; a bad one is refused alone.
+
+    `principals`: per request who sent it; nobody is named where it is left out.
+    """
+    sent = list(zip(bodies, principals or [NOBODY] * len(bodies), strict=True))
     checked = [_check(_FORMS[signal], body, items_max) for body in bodies]
-    good = [index for index, refusal in enumerate(checked) if refusal is None]
-    rows, refused = _rows_or_culprits(signal, [bodies[index] for index in good])
-    outcomes: list[Mapping[str, int] | Refusal] = [refusal or {} for refusal in checked]
+    good = [index for index, found in enumerate(checked) if isinstance(found, int)]
+    rows, refused = _rows_or_culprits(signal, [sent[index] for index in good])
+    outcomes: list[Mapping[str, int] | Refusal] = [
+        {} if isinstance(found, int) else found for found in checked
+    ]
     for index, refusal in zip(good, refused, strict=True):
         outcomes[index] = refusal or {}
     kept = [index for index, refusal in zip(good, refused, strict=True) if refusal is None]
     for index, rejected in zip(kept, rows.rejected, strict=True):
         outcomes[index] = rejected
-    return Decoded(rows=rows.batch, outcomes=tuple(outcomes), repaired=rows.repaired)
+    return Decoded(
+        rows=rows.batch,
+        outcomes=tuple(outcomes),
+        items=tuple(found if isinstance(found, int) else 0 for found in checked),
+        repaired=rows.repaired,
+        rejected_of=rows.rejected_of,
+    )
 
 
-def _check(form: _Form, body: bytes, items_max: int) -> Refusal | None:
-    """Refuse what is not protobuf, and what has too many items to build columns of."""
-    count = 0
+def _check(form: _Form, body: bytes, items_max: int) -> int | Refusal:
+    """Count the items; refuse what is not protobuf, or has too many to build columns of."""
+    count = items = 0
     if len(body) > COUNT_ON_WIRE_FROM_BYTES:
         count = count_items(body, form.path, items_max)
     if count <= items_max:
         try:
-            count = _count(form.outline.FromString(body), form.fields, items_max)
+            count, items = _count(form.outline.FromString(body), form.fields, items_max)
         except DecodeError as error:
             return Refusal(reason="malformed", message=f"not an OTLP request: {error}")
     if count > items_max:
@@ -126,23 +155,30 @@ def _check(form: _Form, body: bytes, items_max: int) -> Refusal | None:
             reason="too_many_items",
             message=f"more than {items_max} items in one request (receiver.items_per_request_max)",
         )
-    return None
+    return items
 
 
-def _count(request: Any, fields: tuple[str, str, str], most: int) -> int:
-    """Return how many resources, scopes, items and data points there are; stops beyond `most`."""
+def _count(request: Any, fields: tuple[str, str, str], most: int) -> tuple[int, int]:
+    """Return how many there are of all, with resources, scopes and metrics, and of items alone.
+
+    It stops beyond `most`.
+    """
     resources, scopes, items = fields
     groups = getattr(request, resources)
-    total = len(groups)
+    total, count = len(groups), 0
     for group in groups if total <= most else ():
         for scope in getattr(group, scopes):
             found = getattr(scope, items)
             total += 1 + len(found)
             if total > most:
-                return total
+                return total, count
             if items == "metrics":
-                total += sum(map(_point_count, found))
-    return total
+                points = sum(map(_point_count, found))
+                total += points
+                count += points
+            else:
+                count += len(found)
+    return total, count
 
 
 def _point_count(metric: Any) -> int:
@@ -151,23 +187,23 @@ def _point_count(metric: Any) -> int:
 
 
 def _rows_or_culprits(
-    signal: Signal, bodies: Sequence[bytes]
+    signal: Signal, sent: Sequence[_Sent]
 ) -> tuple[Rows, Sequence[Refusal | None]]:
     """Return the rows of the requests that can be decoded, and a refusal for each that cannot."""
-    rows, refusal = _attempt(signal, bodies)
+    rows, refusal = _attempt(signal, sent)
     if rows is not None:
-        return rows, [None] * len(bodies)
-    alone = [_attempt(signal, [body])[1] for body in bodies] if len(bodies) > 1 else [refusal]
-    innocent = [body for body, refusal in zip(bodies, alone, strict=True) if refusal is None]
+        return rows, [None] * len(sent)
+    alone = [_attempt(signal, [one])[1] for one in sent] if len(sent) > 1 else [refusal]
+    innocent = [one for one, refusal in zip(sent, alone, strict=True) if refusal is None]
     rows, refusal = _attempt(signal, innocent)
     if rows is not None:
         return rows, alone
     return _rows(signal, []), [one or refusal for one in alone]
 
 
-def _attempt(signal: Signal, bodies: Sequence[bytes]) -> tuple[Rows | None, Refusal | None]:
+def _attempt(signal: Signal, sent: Sequence[_Sent]) -> tuple[Rows | None, Refusal | None]:
     try:
-        return _rows(signal, bodies), None
+        return _rows(signal, sent), None
     except ValueError as error:
         return None, Refusal(reason="malformed", message=f"cannot be decoded: {error}")
     except BaseException as error:
@@ -179,7 +215,8 @@ def _attempt(signal: Signal, bodies: Sequence[bytes]) -> tuple[Rows | None, Refu
         return None, Refusal(reason="broken", message="the receiver failed on this request")
 
 
-def _rows(signal: Signal, bodies: Sequence[bytes]) -> Rows:
-    rows = _FORMS[signal].rows(_HANDLERS[signal].list_to_record_batch(list(bodies)))
+def _rows(signal: Signal, sent: Sequence[_Sent]) -> Rows:
+    columns = _HANDLERS[signal].list_to_record_batch([body for body, _ in sent])
+    rows = _FORMS[signal].rows(columns, [principal for _, principal in sent])
     conform(rows.batch.schema, ROWS[signal], f"decoded {signal}")
     return rows

@@ -6,7 +6,7 @@ items are the innermost columns as they are.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from knowledge.schemas import LABEL
 from receiver.labels import resource_columns
 from receiver.nesting import Bytes, Indices, Mask, parent_indices
+from receiver.principals import Principal
+from receiver.top_services import Service, by_service
 
 Times = npt.NDArray[np.int64]
 
@@ -33,6 +35,8 @@ class Flat:
     """Per resource the index of its request."""
 
     resource_attributes: pa.ListArray
+    principals: Sequence[Principal]
+    """Per request who sent it."""
 
     def requests(self) -> Indices:
         """Return per item the index of its request."""
@@ -40,7 +44,9 @@ class Flat:
 
     def labels(self) -> dict[str, pa.DictionaryArray]:
         """Return the label columns of the items."""
-        return resource_columns(self.resource_attributes, self.resource_of)
+        return resource_columns(
+            self.resource_attributes, self.resource_of, self.request_of, self.principals
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +60,11 @@ class Rows:
     repaired: Mapping[str, int]
     """Items that were kept with a change, by what was changed."""
 
+    rejected_of: Mapping[Service, int] = field(default_factory=dict)
+    """Items that cannot be used, by their service."""
 
-def flatten(groups: pa.ListArray, scopes: str, items: str) -> Flat:
+
+def flatten(groups: pa.ListArray, scopes: str, items: str, principals: Sequence[Principal]) -> Flat:
     """Flatten `groups` (per request a list of resources) down to its `items`."""
     resources = groups.values
     scope_lists = resources.field(scopes)
@@ -65,6 +74,7 @@ def flatten(groups: pa.ListArray, scopes: str, items: str) -> Flat:
         resource_of=parent_indices(scope_lists)[parent_indices(item_lists)],
         request_of=parent_indices(groups),
         resource_attributes=resources.field("resource").field("attributes"),
+        principals=principals,
     )
 
 
@@ -131,7 +141,7 @@ def keep_usable(
     flat: Flat,
     tests: Sequence[tuple[str, Mask]],
     requests: int,
-) -> tuple[pa.RecordBatch, tuple[Mapping[str, int], ...]]:
+) -> Rows:
     """Return the rows that pass all tests, and per request how many failed which test first.
 
     `tests`: pairs of the reason and the mask of the items that pass.
@@ -151,4 +161,12 @@ def keep_usable(
             if count:
                 counts[reason] += count
         keep = passed if keep is None else keep & passed
-    return (batch if keep is None else batch.filter(pa.array(keep))), rejected
+    if keep is None:
+        return Rows(batch=batch, rejected=rejected, repaired={})
+    lost = batch.filter(pa.array(~keep))
+    return Rows(
+        batch=batch.filter(pa.array(keep)),
+        rejected=rejected,
+        repaired={},
+        rejected_of=by_service(lost.column("namespace"), lost.column("service")),
+    )

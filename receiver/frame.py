@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from knowledge.frames import FrameAnswer, FrameHead
+from receiver.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -17,11 +18,15 @@ class Frame:
     """The pieces of the IPC stream; they point into the rows' own memory."""
 
     body_bytes: int
+    newest_unix_ns: int
+    """The latest event time of its rows."""
+
     expires_monotonic_s: float
     """From then on nobody waits for it: it is not sent again."""
 
-    answered: Callable[[FrameAnswer | None], None]
-    """Called once with the brain's answer, or with None when there will be none."""
+    answered: Callable[[FrameAnswer | Refusal | None], None]
+    """Called once with the brain's answer, with why it was not handed over, or with None when there
+    will be no answer."""
 
 
 class _Pieces:

@@ -5,15 +5,20 @@ for each would hand the interpreter to and fro, which costs a small request more
 """
 
 import threading
+from collections import deque
 from typing import Final, Generic, Protocol, TypeVar
 
 
 class Weighed(Protocol):
-    """Whatever has a body whose bytes count."""
+    """Whatever has a body whose bytes count, and a client that waits its turn."""
 
     @property
     def body(self) -> bytes:
         """Return the bytes."""
+
+    @property
+    def client(self) -> str:
+        """Return who sent it."""
 
 
 One = TypeVar("One", bound=Weighed)
@@ -56,5 +61,31 @@ class Gathering(Generic[One]):
             self._some.wait_for(lambda: self._waiting or self._closed)
             if not self._closed and self._bytes < self._enough_bytes:
                 self._enough.wait(self._wait_s)
-            taken, self._waiting, self._bytes = self._waiting, [], 0
+            if self._bytes <= 2 * self._enough_bytes:
+                taken, self._waiting, self._bytes = self._waiting, [], 0
+            else:
+                taken, self._waiting = _fairly(self._waiting, self._enough_bytes)
+                self._bytes -= sum(len(one.body) for one in taken)
             return taken
+
+
+def _fairly(waiting: list[One], enough_bytes: int) -> tuple[list[One], list[One]]:
+    """Split what waits into what is taken now and what is not: one of each client, in turns.
+
+    So a client that sends ten times as much as another waits ten times as long, not both as long.
+    """
+    queues: dict[str, deque[One]] = {}
+    for one in waiting:
+        queues.setdefault(one.client, deque()).append(one)
+    taken: list[One] = []
+    size_bytes = 0
+    turns = deque(queues.values())
+    while turns and size_bytes < enough_bytes:
+        queue = turns.popleft()
+        one = queue.popleft()
+        taken.append(one)
+        size_bytes += len(one.body)
+        if queue:
+            turns.append(queue)
+    left = {id(one) for queue in turns for one in queue}
+    return taken, [one for one in waiting if id(one) in left]

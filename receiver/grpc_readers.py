@@ -13,13 +13,14 @@ from typing import Final
 
 from receiver.refusal import Refusal
 
-SLOW_S: Final = 1.0
-"""A body that takes longer is slow; a usual one takes milliseconds."""
+SLOW_S: Final = 4.0
+"""A body that takes longer is slow. A usual one takes milliseconds, and seconds only where this
+process hardly gets a processor: that is not its sender's fault."""
 
 SLOW_MAX: Final = 4
 """Slow bodies that one client may have; so it pins no more than four of the largest requests."""
 
-EVICTABLE_S: Final = 0.1
+EVICTABLE_S: Final = 1.0
 LOOK_S: Final = 0.25
 
 

@@ -124,31 +124,41 @@ class GrpcServer:
         The request is served as a stream of one, since only so a body is read when we say.
         """
         sender = sender_of(call, shown, self._identity)
+        refusal = self._threads.enter(1, sender.client)
+        if refusal is not None:
+            return self._answer(self._counted(refusal), call)
+        try:
+            outcome = self._outcome(signal, bodies, sender, call)
+        finally:
+            self._threads.leave(1, sender.client)
+        return self._answer(outcome, call)
+
+    def _outcome(
+        self, signal: Signal, bodies: Iterator[bytes], sender: Sender, call: Any
+    ) -> Outcome:
+        refusal = self._pipeline.gate.foretell(sender.client)
+        if refusal is not None:  # unread: most of the body does not even come
+            return self._counted(refusal)
         reader = self._readers.enter(sender.client, call.cancel)
         if isinstance(reader, Refusal):
-            return self._answer(self._pipeline.count_refusal(reader), call)
+            return self._counted(reader)
         try:
             body = next(bodies, None)
         finally:
             self._readers.leave(reader)
         if body is None:
-            refusal = Refusal(reason="malformed", message="expected one message")
-            return self._answer(self._pipeline.count_refusal(refusal), call)
-        return self._answer(self._outcome(signal, body, sender), call)
-
-    def _outcome(self, signal: Signal, body: bytes, sender: Sender) -> Outcome:
-        refusal = self._threads.enter(1, sender.client)
-        if refusal is not None:
-            return self._pipeline.count_refusal(refusal)
+            return self._counted(Refusal(reason="malformed", message="expected one message"))
         try:
-            return self._pipeline.export(signal, self._inflated(body), sender)
+            whole = self._inflated(body)
         except TooLargeError as error:
             message = f"{error} (receiver.max_message_bytes)"
-            return self._pipeline.count_refusal(Refusal(reason="too_large", message=message))
+            return self._counted(Refusal(reason="too_large", message=message))
         except ValueError as error:
-            return self._pipeline.count_refusal(Refusal(reason="malformed", message=str(error)))
-        finally:
-            self._threads.leave(1, sender.client)
+            return self._counted(Refusal(reason="malformed", message=str(error)))
+        return self._pipeline.export(signal, whole, sender, wire_bytes=len(body))
+
+    def _counted(self, refusal: Refusal) -> Refusal:
+        return self._pipeline.count_refusal(refusal)
 
     def _inflated(self, body: bytes) -> bytes:
         coding = coding_of(body)
@@ -159,7 +169,7 @@ class GrpcServer:
     def _deny(self, _bodies: Iterator[bytes], call: Any) -> bytes:
         """Answer one that does not show who it is; its body stays unread."""
         refusal = Refusal(reason="unauthenticated", message=NOT_KNOWN)
-        return self._answer(self._pipeline.count_refusal(refusal), call)
+        return self._answer(self._counted(refusal), call)
 
     def _answer(self, outcome: Outcome, call: Any) -> bytes:
         if not isinstance(outcome, Refusal):

@@ -167,6 +167,7 @@ class HttpServer:
 
     def _prepare(self, connection: Connection, what: Export, body: bytes, sender: Sender) -> None:
         """Make the protobuf of a request that is compressed or JSON, and hand it on."""
+        wire_bytes = len(body)
         try:
             if what.coding != "identity":
                 body = inflate(body, what.coding, self.body_bytes_max)
@@ -180,10 +181,23 @@ class HttpServer:
         except ValueError as error:
             self._settle(connection, Refusal(reason="malformed", message=str(error)))
         else:
-            self._submit(connection, what.signal, body, sender)
+            self._submit(connection, what.signal, body, sender, wire_bytes)
 
-    def _submit(self, connection: Connection, signal: Signal, body: bytes, sender: Sender) -> None:
-        self._pipeline.submit(signal, body, sender, lambda told: self._tell(connection, told))
+    def _submit(
+        self,
+        connection: Connection,
+        signal: Signal,
+        body: bytes,
+        sender: Sender,
+        wire_bytes: int = 0,
+    ) -> None:
+        self._pipeline.submit(
+            signal,
+            body,
+            sender,
+            lambda told: self._tell(connection, told),
+            wire_bytes=wire_bytes,
+        )
 
     def _settle(self, connection: Connection, refusal: Refusal) -> None:
         """Refuse what the pipeline has not seen."""

@@ -4,6 +4,7 @@ There are few resources beside their spans, and the same ones come again with ea
 read one by one, and remembered.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from receiver.nesting import Indices
+from receiver.principals import NOBODY, Principal
 from receiver.projection.common_pb2 import KeyValue
 from receiver.semconv import RESOURCE_MEANINGS
 
@@ -31,15 +33,22 @@ _RANKS: Final = {
     for column, meaning in enumerate(RESOURCE_MEANINGS)
     for rank, key in enumerate(meaning.keys)
 }
+_COLUMNS: Final = [meaning.column for meaning in RESOURCE_MEANINGS]
+_NAMESPACE: Final = _COLUMNS.index("namespace")
+_SERVICE: Final = _COLUMNS.index("service")
 _WORST_RANK: Final = max(rank for _, rank in _RANKS.values()) + 1
 
 
 def resource_columns(
-    attributes: pa.ListArray, resource_of: Indices
-) -> dict[str, pa.DictionaryArray]:
-    """Return a LABEL column per meaning, as long as `resource_of`.
+    attributes: pa.ListArray,
+    resource_of: Indices,
+    request_of: Indices,
+    principals: Sequence[Principal],
+) -> dict[str, pa.Array]:
+    """Return a LABEL column per meaning, and who said so, as long as `resource_of`.
 
-    `attributes`: per resource its `KeyValue` bytes; `resource_of`: per row its resource.
+    `attributes`: per resource its `KeyValue` bytes; `resource_of`: per row its resource;
+    `request_of`: per resource its request; `principals`: per request its sender.
 
     Raises:
         ValueError: there are too many attributes to read.
@@ -48,15 +57,26 @@ def resource_columns(
         raise ValueError(f"more than {ATTRIBUTES_MAX} attributes of resources")
     labels = [_labels(tuple(raw)) for raw in attributes.to_pylist()]
     same = pa.array(np.zeros(len(resource_of), np.int32))
-    columns = {}
-    for index, meaning in enumerate(RESOURCE_MEANINGS):
+
+    def column(texts: Sequence[str]) -> pa.DictionaryArray:
         words: dict[str, int] = {}
-        numbers = [words.setdefault(label[index], len(words)) for label in labels]
+        numbers = [words.setdefault(text, len(words)) for text in texts]
         numbered = pa.array(np.array(numbers, np.int32)[resource_of]) if len(words) > 1 else same
-        columns[meaning.column] = pa.DictionaryArray.from_arrays(
-            numbered, _dictionary(tuple(words)), safe=False
-        )
-    return columns
+        return pa.DictionaryArray.from_arrays(numbered, _dictionary(tuple(words)), safe=False)
+
+    columns = {
+        meaning.column: column([label[index] for label in labels])
+        for index, meaning in enumerate(RESOURCE_MEANINGS)
+    }
+    senders = [principals[request] for request in request_of.tolist()]
+    verified = [
+        sender is not NOBODY and sender.speaks_for(label[_NAMESPACE], label[_SERVICE])
+        for sender, label in zip(senders, labels, strict=True)
+    ]
+    return columns | {
+        "principal": column([sender.name for sender in senders] or [""]),
+        "is_verified": np.array(verified, np.bool_)[resource_of],
+    }
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -1,5 +1,6 @@
 """Decoded log requests to rows of knowledge.schemas.LOGS."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 from knowledge.schemas import LOGS
 from receiver.flat import Rows, flatten, keep_usable, only_ids, text, times, within
 from receiver.nesting import Bytes
+from receiver.principals import Principal
 from receiver.templates import templates
 
 _SEVERITY_MAX: Final = 24
@@ -30,9 +32,9 @@ _WORD_BYTES_MAX: Final = 16
 """No word of the list is longer; a hostile text is not worth decoding."""
 
 
-def log_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the log records of `decoded`, one row of it a request."""
-    flat = flatten(decoded.column("resource_logs"), "scope_logs", "log_records")
+def log_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the log records of `decoded`, one row of it a request of one of `principals`."""
+    flat = flatten(decoded.column("resource_logs"), "scope_logs", "log_records", principals)
     records = flat.items
     happened = times(records.field("time_unix_nano"))
     observed = times(records.field("observed_time_unix_nano"))
@@ -48,8 +50,7 @@ def log_rows(decoded: pa.RecordBatch) -> Rows:
         **flat.labels(),
     }
     tests = (("no time", time > 0),)
-    batch, rejected = keep_usable(columns, LOGS, flat, tests, len(decoded))
-    return Rows(batch=batch, rejected=rejected, repaired={})
+    return keep_usable(columns, LOGS, flat, tests, len(decoded))
 
 
 def _severity(records: pa.StructArray) -> Bytes:

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import uuid
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -21,6 +22,8 @@ from receiver.readiness import Readiness
 from receiver.recent import RecentRequests
 from receiver.settings import ReceiverSettings
 from receiver.tls import watched_certificates
+from receiver.wal.folder import FolderError
+from receiver.wal.log import Log, LogSettings
 
 CANNOT_LISTEN: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
@@ -30,11 +33,12 @@ class Receiver:
     """One running receiver: server, pipeline and the way to the brain."""
 
     def __init__(self, settings: ReceiverSettings) -> None:
-        """Bind the addresses; raises ListenError."""
+        """Bind the addresses, take a folder for the log; raises ListenError or FolderError."""
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
         self.recent = RecentRequests(bytes_max=settings.recent_bytes_max)
+        self._log = self._opened_log() if settings.wal_folder else None
         self._handover = Handover(
             path=settings.brain_socket,
             epoch=self.epoch,
@@ -42,6 +46,7 @@ class Receiver:
             inflight_max=settings.frames_inflight_max,
             timeout_s=settings.handover_timeout_s,
             recent=self.recent,
+            log=self._log,
         )
         self._pipeline = Pipeline(settings, self._handover, self.recent, self.counters)
         try:
@@ -64,6 +69,14 @@ class Receiver:
             tell=lambda ready: self._grpc.tell(ready=ready),
         )
 
+    def _opened_log(self) -> Log:
+        settings = LogSettings(
+            folder=Path(self._settings.wal_folder),
+            bytes_max=self._settings.wal_bytes_max,
+            segment_bytes=self._settings.wal_segment_bytes,
+        )
+        return Log(settings, epoch=self.epoch, counters=self.counters)
+
     @property
     def address(self) -> str:
         """Where it listens for gRPC, host:port."""
@@ -81,6 +94,8 @@ class Receiver:
 
     def start(self) -> None:
         """Serve, and say where; returns at once."""
+        if self._log is not None:
+            self._log.start()
         self._handover.start()
         self._pipeline.start()
         self._grpc.start()
@@ -100,6 +115,8 @@ class Receiver:
         http.join()
         self._pipeline.stop()
         self._handover.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def _allow_many_connections() -> None:
@@ -118,7 +135,7 @@ def run(settings: ReceiverSettings) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         receiver = Receiver(settings)
-    except ListenError as error:
+    except (FolderError, ListenError) as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_LISTEN
     receiver.start()

@@ -5,7 +5,8 @@ put one after the other, in the order of `_KINDS`.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -22,7 +23,9 @@ from receiver.flat import (
     times,
     within,
 )
+from receiver.folding import metric_names
 from receiver.nesting import parent_indices
+from receiver.principals import Principal
 
 _TEMPORALITY_MAX: Final = 2
 _NO_RECORDED_VALUE: Final = 1
@@ -48,9 +51,9 @@ _KINDS: Final = (
 )
 
 
-def metric_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the data points of `decoded`, one row of it a request."""
-    metrics = flatten(decoded.column("resource_metrics"), "scope_metrics", "metrics")
+def metric_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the data points of `decoded`, one row of it a request of one of `principals`."""
+    metrics = flatten(decoded.column("resource_metrics"), "scope_metrics", "metrics", principals)
     parts = [_kind_rows(metrics, kind, len(decoded)) for kind in _KINDS]
     rejected = tuple(Counter[str]() for _ in range(len(decoded)))
     for part in parts:
@@ -60,7 +63,13 @@ def metric_rows(decoded: pa.RecordBatch) -> Rows:
     table = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()
     batch = table.to_batches()[0] if len(table) else parts[0].batch
     stale = sum(part.repaired["no_recorded_value"] for part in parts)
-    return Rows(batch=batch, rejected=rejected, repaired={"no_recorded_value": stale})
+    rejected_of = sum((Counter(part.rejected_of) for part in parts), Counter())
+    return Rows(
+        batch=batch,
+        rejected=rejected,
+        repaired={"no_recorded_value": stale},
+        rejected_of=rejected_of,
+    )
 
 
 def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
@@ -77,13 +86,14 @@ def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
         resource_of=metrics.resource_of[metric_of],
         request_of=metrics.request_of,
         resource_attributes=metrics.resource_attributes,
+        principals=metrics.principals,
     )
     time = times(points.field("time_unix_nano"))
     metric = pa.array(metric_of)
     columns = {
         "time_unix_ns": time,
         "start_unix_ns": times(points.field("start_time_unix_nano")),
-        "name": text(metrics.items.field("name").take(metric)),
+        "name": metric_names(text(metrics.items.field("name"))).take(metric),
         "unit": text(metrics.items.field("unit").take(metric)),
         "type": constant_label(kind.name, len(points)),
         **_meta(data, kind, metric),
@@ -91,8 +101,8 @@ def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
         **flat.labels(),
     }
     tests = (("no time", time > 0),)
-    batch, rejected = keep_usable(columns, METRICS, flat, tests, requests)
-    return Rows(batch=batch, rejected=rejected, repaired={"no_recorded_value": int(stale.sum())})
+    rows = keep_usable(columns, METRICS, flat, tests, requests)
+    return replace(rows, repaired={"no_recorded_value": int(stale.sum())})
 
 
 def _meta(data: pa.StructArray, kind: _Kind, metric_of: pa.Int32Array) -> dict[str, Any]:

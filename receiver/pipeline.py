@@ -9,20 +9,22 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from knowledge.frames import FrameAnswer
 from knowledge.schemas import SIGNALS, Signal
 from receiver.admission import Gate
-from receiver.counters import Counters
-from receiver.decode import decode
+from receiver.counters import Counters, ack_counts
+from receiver.decode import Decoded, decode
 from receiver.gather import Gathering
 from receiver.handover import Handover
-from receiver.identify import Sender
+from receiver.identify import Sender, Transport
 from receiver.recent import RecentRequests
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
+from receiver.top_services import by_service
 
 Outcome = Mapping[str, int] | Refusal
 """Rejected items by reason (none: all was kept), or why the request is refused."""
@@ -34,10 +36,18 @@ ITEMS: Final[dict[Signal, str]] = {
 }
 
 
+_WIRE: Final[dict[Transport, str]] = {"grpc": "wire_bytes_grpc", "http": "wire_bytes_http"}
+ITEM_COUNTS: Final = {
+    (signal, transport): (f"accepted_{items}_{transport}", f"refused_{items}_{transport}")
+    for signal, items in ITEMS.items()
+    for transport in _WIRE
+}
+
+
 class _Pending:
     """One request that waits for its outcome."""
 
-    __slots__ = ("_settled", "body", "expires_monotonic_s", "sender", "signal")
+    __slots__ = ("_settled", "body", "expires_monotonic_s", "items", "sender", "signal")
 
     def __init__(
         self,
@@ -51,7 +61,13 @@ class _Pending:
         self.body = body
         self.sender = sender
         self.expires_monotonic_s = expires_monotonic_s
+        self.items = 0
         self._settled: Callable[[_Pending, Outcome], None] | None = settled
+
+    @property
+    def client(self) -> str:
+        """Return with whom it shares its turn."""
+        return self.sender.client
 
     def settle(self, outcome: Outcome) -> None:
         """Tell its sender; only the first time counts."""
@@ -93,7 +109,9 @@ class Pipeline:
         self._gathering.close()
         self._decoder.join()
 
-    def export(self, signal: Signal, body: bytes, sender: Sender) -> Outcome:
+    def export(
+        self, signal: Signal, body: bytes, sender: Sender, *, wire_bytes: int = 0
+    ) -> Outcome:
         """Return what became of one export request; waits at most the hand-over's timeout."""
         done = threading.Event()
         outcomes: list[Outcome] = []
@@ -102,24 +120,36 @@ class Pipeline:
             outcomes.append(outcome)
             done.set()
 
-        self.submit(signal, body, sender, settled)
+        self.submit(signal, body, sender, settled, wire_bytes=wire_bytes)
         if not outcomes and not done.wait(self._settings.handover_timeout_s):
             return self.count_refusal(not_in_time())
         return outcomes[0]
 
     def submit(
-        self, signal: Signal, body: bytes, sender: Sender, settled: Callable[[Outcome], None]
+        self,
+        signal: Signal,
+        body: bytes,
+        sender: Sender,
+        settled: Callable[[Outcome], None],
+        *,
+        wire_bytes: int = 0,
     ) -> None:
         """Take one export request of `sender`; `settled` is called once, by any thread.
+
+        `wire_bytes`: its size as it came, if that is another one.
 
         It is called with the rejected items by reason, or with a refusal. Who has waited for
         `handover_timeout_s` need not wait any longer: the outcome is unknown then.
         """
-        self._counters.add_all({"requests": 1, "request_bytes": len(body)})
+        wire = _WIRE[sender.transport]
+        self._counters.add_all(
+            {"requests": 1, "request_bytes": len(body), wire: wire_bytes or len(body)}
+        )
         refusal = self.gate.enter(len(body), sender.client) if body else None
-        if refusal is None and body and not self._handover.connected:
-            self.gate.leave(len(body), sender.client)
-            refusal = Refusal(reason="brain_absent", message="the analysis is not reachable")
+        if refusal is None and body:
+            refusal = self._handover.refusal()
+            if refusal is not None:
+                self.gate.leave(len(body), sender.client)
         if refusal is not None:
             settled(self.count_refusal(refusal))
         elif not body:
@@ -162,6 +192,8 @@ class Pipeline:
     def _decode(self, signal: Signal, batch: Sequence[_Pending]) -> None:
         """Decode what is still waited for and hand it over; this thread survives any failure."""
         now_s = time.monotonic()
+        began_s = batch[0].expires_monotonic_s - self._settings.handover_timeout_s
+        self.gate.waited(now_s - began_s)
         live = [pending for pending in batch if pending.expires_monotonic_s > now_s]
         for pending in batch:
             if pending.expires_monotonic_s <= now_s:
@@ -175,9 +207,15 @@ class Pipeline:
 
     def _decode_and_submit(self, signal: Signal, live: Sequence[_Pending]) -> None:
         bodies = [pending.body for pending in live]
-        decoded = decode(signal, bodies, items_max=self._settings.items_per_request_max)
+        decoded = decode(
+            signal,
+            bodies,
+            items_max=self._settings.items_per_request_max,
+            principals=[pending.sender.principal for pending in live],
+        )
         kept: list[tuple[_Pending, Mapping[str, int]]] = []
-        for pending, outcome in zip(live, decoded.outcomes, strict=True):
+        for pending, outcome, count in zip(live, decoded.outcomes, decoded.items, strict=True):
+            pending.items = count
             if isinstance(outcome, Refusal):
                 pending.settle(outcome)
             else:
@@ -185,33 +223,57 @@ class Pipeline:
         self._counters.add_all({f"repaired_{what}": n for what, n in decoded.repaired.items()})
         rows = len(decoded.rows)
         if not rows:
-            self._settle(signal, rows, kept, None)
+            self._answered(signal, decoded, kept, None)
             return
         self._handover.submit(
             signal,
             decoded.rows,
             expires_monotonic_s=max(pending.expires_monotonic_s for pending, _ in kept),
-            answered=lambda answer: self._settle(signal, rows, kept, _refusal_of(answer)),
+            answered=lambda answer: self._answered(signal, decoded, kept, _refusal_of(answer)),
         )
 
-    def _settle(
+    def _answered(
+        self,
+        signal: Signal,
+        decoded: Decoded,
+        kept: Sequence[tuple[_Pending, Mapping[str, int]]],
+        refusal: Refusal | None,
+    ) -> None:
+        """Tell the senders of a frame what became of it, and count it."""
+        if refusal is None:
+            self._recent.add(signal, [pending.body for pending, _ in kept])
+            rows = decoded.rows
+            accepted = by_service(rows.column("namespace"), rows.column("service"))
+            self._counters.add_services(accepted, decoded.rejected_of)
+        self._counters.add_all(self._counted(signal, len(decoded.rows), kept, refusal))
+        for pending, rejected in kept:
+            pending.settle(rejected if refusal is None else refusal)
+
+    def _counted(
         self,
         signal: Signal,
         rows: int,
         kept: Sequence[tuple[_Pending, Mapping[str, int]]],
         refusal: Refusal | None,
-    ) -> None:
-        """Tell the senders of a frame what became of it."""
-        if refusal is None:
-            counts = {ITEMS[signal]: rows}
-            for _, rejected in kept:
-                for reason, count in rejected.items():
-                    name = f"rejected_{reason.replace(' ', '_')}"
-                    counts[name] = counts.get(name, 0) + count
-            self._counters.add_all(counts)
-            self._recent.add(signal, [pending.body for pending, _ in kept])
+    ) -> Mapping[str, int]:
+        """Return what the requests of a frame add to the counts."""
+        counts: Counter[str] = Counter()
         for pending, rejected in kept:
-            pending.settle(rejected if refusal is None else refusal)
+            lost = pending.items if refusal is not None else sum(rejected.values())
+            accepted, refused = ITEM_COUNTS[signal, pending.sender.transport]
+            counts[accepted] += pending.items - lost
+            counts[refused] += lost
+            if refusal is None:
+                for reason, count in rejected.items():
+                    counts[f"rejected_{reason.replace(' ', '_')}"] += count
+        if refusal is None:
+            counts[ITEMS[signal]] = rows
+            # who expires that much later has only begun
+            until_s = time.monotonic() + self._settings.handover_timeout_s
+            counts.update(
+                ack_counts(round(1e6 * (until_s - p.expires_monotonic_s)) for p, _ in kept)
+            )
+        return counts
 
 
 def not_in_time() -> Refusal:
@@ -219,10 +281,12 @@ def not_in_time() -> Refusal:
     return Refusal(reason="handover_timeout", message="the analysis did not answer in time")
 
 
-def _refusal_of(answer: FrameAnswer | None) -> Refusal | None:
+def _refusal_of(answer: FrameAnswer | Refusal | None) -> Refusal | None:
     """Return why a frame was not kept, in the terms of its senders; None: it was."""
     if answer is None:
         return not_in_time()
+    if isinstance(answer, Refusal):
+        return answer
     match answer.outcome:
         case "kept":
             return None

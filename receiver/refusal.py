@@ -10,6 +10,8 @@ Reason = Literal[
     "brain_absent",
     "brain_full",
     "handover_timeout",
+    "log_full",
+    "log_failed",
     "unauthenticated",
     "malformed",
     "too_large",
@@ -22,7 +24,8 @@ Reason = Literal[
 class Refusal:
     """`reason` is counted and decides the answer's code; `message` is for the sender's log.
 
-    overloaded, over_share, memory, brain_absent, brain_full, handover_timeout: not now, try again.
+    overloaded, over_share, memory, brain_absent, brain_full, handover_timeout, log_full,
+    log_failed: not now, try again.
     unauthenticated: it does not show who sends it.
     malformed, too_large, too_many_items: the request is at fault, trying again is no use.
     broken: a bug of ours.

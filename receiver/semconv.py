@@ -11,6 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from receiver.folding import names_of
 from receiver.projection.common_pb2 import AnyValue
 
 GRPC_CODES: Final = (
@@ -92,23 +93,25 @@ class Meaning:
     read: Callable[[AnyValue], str | int | None]
 
 
+_OWN_NAMES: Final = ("net.host.name", "http.server_name", "tls.client.server_name")
 SPAN_MEANINGS: Final = (
     Meaning(
         column="http_status",
         type=pa.int16(),
-        keys=("http.response.status_code", "http.status_code"),
+        keys=names_of("http.response.status_code"),
         read=read_http_status,
     ),
     Meaning(
         column="grpc_code",
         type=pa.int16(),
-        keys=("rpc.response.status_code", "rpc.status_code", "rpc.grpc.status_code"),
+        keys=names_of("rpc.response.status_code"),
         read=read_grpc_code,
     ),
     Meaning(
         column="peer",
         type=pa.string(),
-        keys=("service.peer.name", "peer.service", "server.address", "net.peer.name"),
+        # on a caller's span these others would be its own name, or that of its certificate
+        keys=names_of("service.peer.name") + names_of("server.address", but=_OWN_NAMES),
         read=read_text,
     ),
     # which instance a call went to; Envoy writes host and port together. No key that names a

@@ -102,6 +102,16 @@ class ReceiverSettings:
     frames_inflight_max: int = 8
     """Frames that may wait for the brain's answer: enough to keep both sides busy."""
 
+    wal_folder: str = ""
+    """Where the log lies that makes acknowledged requests survive a kill; empty: there is none."""
+
+    wal_bytes_max: int = 4 * 2**30
+    """Bytes of the log of this process; beyond it requests are refused. The log reaches about two
+    minutes back, at some 200 bytes a span: enough for 150,000 spans a second."""
+
+    wal_segment_bytes: int = 64 * 2**20
+    """Bytes after which a file of the log is followed by the next; it is deleted as a whole."""
+
     handover_timeout_s: float = 8.0
     """How long a request may wait for the brain, in seconds. Below the 10 s after which exporters
     give up, so that the sender hears UNAVAILABLE and tries again."""

@@ -1,5 +1,7 @@
 """Decoded trace requests to rows of knowledge.schemas.SPANS."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +21,8 @@ from receiver.flat import (
     within,
 )
 from receiver.nesting import Bytes, Mask
+from receiver.principals import Principal
+from receiver.requests import kinds
 from receiver.semconv import GRPC_CODES, GRPC_SERVER_FAULTS, SPAN_MEANINGS
 
 _SERVER: Final = 2
@@ -33,26 +37,32 @@ _SPAN_ID_BYTES: Final = 8
 _SPANS: Final = Picker.of(SPAN_MEANINGS)
 _GRPC_SERVER_FAULTS: Final = np.array([name in GRPC_SERVER_FAULTS for name in GRPC_CODES])
 """By the code's number."""
+_MADE_BY_THE_CALLER: Final = [
+    GRPC_CODES.index(name) for name in ("CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
+]
 
 
-def span_rows(decoded: pa.RecordBatch) -> Rows:
-    """Return the spans of `decoded`, one row of it a request."""
-    flat = flatten(decoded.column("resource_spans"), "scope_spans", "spans")
+def span_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+    """Return the spans of `decoded`, one row of it a request of one of `principals`."""
+    flat = flatten(decoded.column("resource_spans"), "scope_spans", "spans", principals)
     spans = flat.items
     picked = _SPANS.pick(spans.field("attributes"))
     kind = within(spans.field("kind"), _KIND_MAX)
     start = times(spans.field("start_time_unix_nano"))
     end = times(spans.field("end_time_unix_nano"))
     backwards = start > end
+    names = text(spans.field("name"))
+    requests = kinds(kind, names, picked["http_status"], start, end)
     columns = {
         "trace_id": spans.field("trace_id"),
         "span_id": spans.field("span_id"),
         "parent_span_id": only_ids(spans.field("parent_span_id"), _SPAN_ID_BYTES),
         "start_unix_ns": np.minimum(start, end),
         "end_unix_ns": end,
-        "kind": kind,
-        "name": text(spans.field("name")),
+        "kind": requests,
+        "name": names,
         "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
+        "is_answered": _is_answered(kind, picked["http_status"], picked["grpc_code"]),
         "peer": picked["peer"].label((kind == _CLIENT) | (kind == _PRODUCER)),
         "address": called_address(
             picked["upstream"], picked["peer_host"], picked["peer_port"]
@@ -64,12 +74,8 @@ def span_rows(decoded: pa.RecordBatch) -> Rows:
         ("invalid span id", ids(columns["span_id"], _SPAN_ID_BYTES)),
         ("no start or end time", (start > 0) & (end > 0)),
     )
-    batch, rejected = keep_usable(columns, SPANS, flat, tests, len(decoded))
-    return Rows(
-        batch=batch,
-        rejected=rejected,
-        repaired={"negative_duration": int(backwards.sum())},
-    )
+    rows = keep_usable(columns, SPANS, flat, tests, len(decoded))
+    return replace(rows, repaired={"negative_duration": int(backwards.sum())})
 
 
 def _status(spans: pa.StructArray) -> Mask:
@@ -79,6 +85,16 @@ def _status(spans: pa.StructArray) -> Mask:
     if status.null_count:
         failed &= status.is_valid().to_numpy(zero_copy_only=False)
     return failed
+
+
+def _is_answered(kind: Bytes, http: Picked, grpc: Picked) -> Mask:
+    """Return which calls tell the code of an answer: somebody was there, whatever he said.
+
+    Three codes of gRPC say nothing of that: the caller's own library makes them up.
+    """
+    told: Mask = http.told | (grpc.told & ~np.isin(grpc.values, _MADE_BY_THE_CALLER))
+    told &= kind == _CLIENT
+    return told
 
 
 def _is_error(kind: Bytes, status: Mask, http: Picked, grpc: Picked) -> Mask:

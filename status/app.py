@@ -8,6 +8,8 @@ from fastapi.responses import PlainTextResponse
 
 from knowledge.snapshot import StatusSnapshot, TraceRecord
 from status.diagnosis import Diagnose, diagnosis_router
+from status.metrics import CONTENT_TYPE, render
+from status.orders import Desk, orders_router
 from status.views import StatusView, TraceView, view
 
 
@@ -17,10 +19,12 @@ def create_app(
     *,
     find_trace: Callable[[str], Awaitable[TraceRecord]],
     version: str,
+    desk: Desk | None = None,
 ) -> FastAPI:
     """Return the app; `read` hands out the latest snapshot and must not block.
 
-    `find_trace` looks up what is still held of a trace, given as 32 hex digits.
+    `find_trace` looks up what is still held of a trace, given as 32 hex digits. Without a `desk`
+    nobody can give orders.
 
     All handlers run in the brain's own loop, between its steps: nothing changes while they read.
     """
@@ -31,6 +35,8 @@ def create_app(
     )
 
     app.include_router(diagnosis_router(diagnose))
+    if desk is not None:
+        app.include_router(orders_router(desk))
 
     @app.get("/status")
     async def status() -> StatusView:
@@ -47,6 +53,11 @@ def create_app(
         if not found.spans and not found.logs:
             raise HTTPException(404, f"no receiver holds trace {trace_id} (any more)")
         return TraceView.model_validate(found, from_attributes=True)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> PlainTextResponse:
+        """Return the counters for Prometheus, with the Collector's names where it has some."""
+        return PlainTextResponse(render(read()), media_type=CONTENT_TYPE)
 
     @app.get("/livez", response_class=PlainTextResponse)
     async def livez() -> str:

@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
+from status.people import EscalationView, PauseView, escalated_of, pauses_of
+from status.pools import PoolView
+from status.top_services import TopServiceView, top_services
 
 
 class SignalView(BaseModel):
@@ -56,6 +59,11 @@ class PlanView(BaseModel):
     rollback: str
     facts: list[str]
     guards: list[str]
+    strategy: str = Field(description="the rung of the ladder that the plan comes from")
+    settling_s: float = Field(description="how long its effect takes to show, at the least")
+    cost: str = Field(description="what it takes while it works")
+    diff: list[str] = Field(description="what it changes, a line each")
+    digest: str = Field(description="names exactly this change of exactly this state: to approve")
 
 
 class VerdictView(BaseModel):
@@ -81,6 +89,9 @@ class IssueView(BaseModel):
     exemplars: list[str] = Field(description="trace ids of the worst requests")
     finding: str
     causes: list[CauseView]
+    affected: list[str] = Field(description="services where it is felt or that are sick of it")
+    changes: list[str] = Field(description="what was changed before and meanwhile, newest first")
+    reason: str = Field(description="why it is in its state, where that needs telling")
     plan: PlanView | None
     refusals: list[str]
     verdict: VerdictView | None
@@ -99,6 +110,18 @@ class ActionView(BaseModel):
     created_unix_ns: int
     finished_unix_ns: int | None
     verdict: str | None
+
+
+class AutoscalerView(BaseModel):
+    """What an autoscaler found at its last look."""
+
+    workload: str
+    policy: str
+    replicas: int | None = Field(description="as they are now; null: the workload is not seen")
+    wanted: int | None = Field(description="by the controller alone; null: it holds")
+    target: int | None = Field(description="after floors of recoveries, bounds and step limits")
+    reason: str
+    held_by: str = Field(description="the guard that keeps a change from being made, or empty")
 
 
 class IngestView(BaseModel):
@@ -123,43 +146,28 @@ class TraceView(BaseModel):
     is_whole: bool = Field(description="false: a receiver did not answer, or it was too large")
 
 
-class WeightView(BaseModel):
-    """What one backend gets; 1 is an equal share."""
-
-    address: str
-    place: str
-    weight: float
-    because: str
-
-
-class PoolView(BaseModel):
-    """One pool of backends and how it is balanced."""
-
-    name: str
-    namespace: str
-    policy: str
-    mode: str
-    telemetry_age_s: float | None
-    weights: list[WeightView] = Field(description="in force")
-    proposed: list[WeightView] = Field(description="what they would be in mode auto")
-    carried: dict[str, str] = Field(description="what each way to the proxies did last")
-
-
 class StatusView(BaseModel):
     """The whole of /status."""
 
     version: str
     now_unix_ns: int
     mode: str
+    role: str = Field(description="alone; or leader or standby, where there are several replicas")
+    epoch: int = Field(description="of the lease: grows by one with each new leader")
     notes: list[str]
     halted: str | None = Field(description="why no more actions are taken; null while all is well")
     warm: bool = Field(description="whether it is known what is normal; nothing is done before")
     freshness: dict[str, SignalView]
     ingest: list[IngestView]
     receivers: dict[str, dict[str, int]]
+    top_services: list[TopServiceView] = Field(description="whose items most came in, of all time")
     services: list[ServiceView]
     issues: list[IssueView]
     actions: list[ActionView]
+    stopped: str | None = Field(description="why nothing at all is written; null: it may be")
+    pauses: list[PauseView]
+    escalated: list[EscalationView]
+    autoscalers: list[AutoscalerView]
     traffic: list[PoolView] = Field(description="backends whose weights are kept in balance")
 
 
@@ -171,6 +179,8 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         version=snapshot.version,
         now_unix_ns=snapshot.now_unix_ns,
         mode=snapshot.mode,
+        role=snapshot.role,
+        epoch=snapshot.epoch,
         notes=list(snapshot.notes),
         halted=snapshot.halted,
         warm=snapshot.is_warm,
@@ -179,12 +189,19 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         },
         ingest=[IngestView.model_validate(item, from_attributes=True) for item in snapshot.ingest],
         receivers=snapshot.receivers,
+        top_services=top_services(snapshot.senders.values()),
         services=[
             _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
         ],
         issues=[_issue(issue, treatments.get(issue.id)) for issue in snapshot.issues],
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
+        ],
+        stopped=snapshot.stopped,
+        pauses=pauses_of(snapshot),
+        escalated=escalated_of(snapshot),
+        autoscalers=[
+            AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
         traffic=[PoolView.model_validate(p, from_attributes=True) for p in snapshot.traffic],
     )
@@ -227,6 +244,9 @@ def _issue(issue: Issue, treatment: Treatment | None) -> IssueView:
             )
             for cause in issue.causes
         ],
+        affected=[str(service) for service in issue.affected],
+        changes=[change.text for change in issue.changes],
+        reason=issue.reason,
         plan=_plan(treatment) if treatment else None,
         refusals=[f"{r.guard}: {r.reason}" for r in treatment.refusals] if treatment else [],
         verdict=_verdict(treatment) if treatment else None,
@@ -243,6 +263,11 @@ def _plan(treatment: Treatment) -> PlanView | None:
         rollback=describe(plan.undo) if plan.undo else "none: it completes by itself",
         facts=[f"{fact.source}: {fact.text}" for fact in plan.facts],
         guards=[guard.guard for guard in treatment.guards],
+        strategy=plan.strategy,
+        settling_s=plan.settling_s,
+        cost=plan.cost,
+        diff=list(plan.diff),
+        digest=plan.digest,
     )
 
 

@@ -14,6 +14,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--crashes", type=int, default=100, help="how many deaths are played (make crashes: 10000)"
     )
+    parser.addoption(
+        "--kills", type=int, default=4, help="how often processes are killed (make kills: 200)"
+    )
+    parser.addoption(
+        "--spans",
+        type=int,
+        default=100_000,
+        help="spans through the Collector (make million: 1,000,000)",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -48,7 +48,7 @@ class Commands:
                     raise RequestError(f"unknown method {other!r}")
 
     def control(self, message: Message) -> Answer:
-        """Serve the control: `advance`, `inject`, `follow`, `truth` and `stop`.
+        """Serve the control: `advance`, `inject`, `follow`, `load`, `truth` and `stop`.
 
         Raises:
             ValueError: no such method, or its arguments are wrong.
@@ -64,6 +64,8 @@ class Commands:
                 with self._simulating:
                     health = self._world.follow(picture)
                 return {"ok": True}, to_json(health, tuple[PodHealth, ...])
+            case "load":
+                return self._load(header.get("factor")), b""
             case "truth":
                 with self._simulating:
                     return {"ok": True, **self._world.truth()}, b""
@@ -91,6 +93,13 @@ class Commands:
                 "sent": dict(self._sender.sent),
                 "acknowledged": dict(self._sender.acknowledged),
             }
+
+    def _load(self, factor: object) -> dict[str, Any]:
+        if not isinstance(factor, int | float):
+            raise RequestError(f"load takes a factor, a number, got {factor!r}")
+        with self._simulating:
+            self._world.load(factor)
+        return {"ok": True}
 
     def _inject(self, fault: object, service: object) -> dict[str, Any]:
         if not isinstance(fault, str) or not (service is None or isinstance(service, str)):

@@ -47,9 +47,15 @@ class ControlPlane:
     """Reads and writes the deployments; knows nothing of faults."""
 
     def __init__(
-        self, *, deployments: Mapping[str, Deployment], rollouts: Rollouts, agenda: Agenda
+        self,
+        *,
+        deployments: Mapping[str, Deployment],
+        rollouts: Rollouts,
+        agenda: Agenda,
+        pods_max: int | None,
     ) -> None:
         self._deployments = deployments
+        self._pods_max = pods_max
         self._rollouts = rollouts
         self._agenda = agenda
         self._applied_ids: set[str] = set()
@@ -60,9 +66,16 @@ class ControlPlane:
         deployments = self._deployments.values()
         return ClusterReport(
             observed_unix_ns=self._agenda.now_unix_ns,
-            workloads=tuple(_workload(deployment) for deployment in deployments),
+            workloads=tuple(_workload(deployment, self._room()) for deployment in deployments),
             pods=tuple(_pod(pod) for deployment in deployments for pod in deployment.pods),
         )
+
+    def _room(self) -> int | None:
+        """How many more pods the nodes have room for; None: nobody counts."""
+        if self._pods_max is None:
+            return None
+        deployments = self._deployments.values()
+        return max(0, self._pods_max - sum(len(d.pods) + len(d.leaving) for d in deployments))
 
     def write(self, intent: WriteIntent) -> WriteOutcome:
         """Test the preconditions and write; a second time the same intent changes nothing."""
@@ -151,7 +164,7 @@ class ControlPlane:
                 self._rollouts.roll(deployment, template)
 
 
-def _workload(deployment: Deployment) -> Workload:
+def _workload(deployment: Deployment, room: int | None) -> Workload:
     service = deployment.service
     return Workload(
         key=deployment.key,
@@ -173,6 +186,7 @@ def _workload(deployment: Deployment) -> Workload:
         steered_by=service.steered_by,
         replicas_max=service.replicas_max,
         last_action_id=deployment.last_action_id,
+        room=room,
         boost=deployment.boost,
     )
 

@@ -67,12 +67,13 @@ class RequestKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """Services, where requests enter, and how often which."""
+    """Services, where requests enter, and how often which; `pods_max`: the room on its nodes."""
 
     namespace: str
     entry: str
     services: tuple[Service, ...]
     kinds: tuple[RequestKind, ...]
+    pods_max: int | None = None
 
     def service(self, name: str) -> Service:
         """Return the service of that name.

@@ -4,6 +4,7 @@ Pure in the sense that matters: given the system, the seed, the start and the sa
 same simulated times, everything that it says is the same.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from random import Random
@@ -77,7 +78,10 @@ class World:
             resource_version=RESOURCE_VERSION_FIRST + len(system.services),
         )
         self._control_plane = ControlPlane(
-            deployments=self._deployments, rollouts=self._rollouts, agenda=self._agenda
+            deployments=self._deployments,
+            rollouts=self._rollouts,
+            agenda=self._agenda,
+            pods_max=system.pods_max,
         )
         self._faults = Faults(
             system=system,
@@ -205,6 +209,17 @@ class World:
         """Go on by other chances: copies of one world part ways here."""
         for name, rng in self._chances.items():
             rng.seed(f"{seed} {name}")
+
+    def load(self, factor: float) -> None:
+        """Let all kinds of requests come `factor` times as often as at first.
+
+        Raises:
+            ValueError: the factor is not a number of 0 or more.
+        """
+        if not 0.0 <= factor < math.inf:
+            raise ValueError(f"factor must be 0 or more, got {factor}")
+        for kind in self._system.kinds:
+            self._traffic.set_demand(kind.operation, kind.arrivals_per_s * factor)
 
     def truth(self) -> dict[str, Any]:
         """Return what only the twin knows, as plain JSON values: faults, writes, real load."""

@@ -53,14 +53,18 @@ class Forgery:
     surge: float = 1.0
 
 
+Place = Literal["town", "swarm", "swarm without its gateway"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One run: `warm` names the warm start that it goes on from."""
+    """One run: it goes on from the warm start of `place` with the seed `warm`."""
 
     name: str
     seed: int
     warm: int
     length_s: float
+    place: Place = "town"
     happenings: tuple[Happening, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     forgery: Forgery | None = None

@@ -8,6 +8,7 @@ reads here. A simulation can be copied: many stories go on from one warm start.
 import copy
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from random import Random
 from typing import Any, Final, Self
 
@@ -23,6 +24,7 @@ from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.journal import Journal
+from knowledge.plans import Mode
 from knowledge.ticks import TickInputs, TickOutputs
 from twin.model import System
 from twin.world import World
@@ -89,7 +91,17 @@ class TwinCluster:
 class Simulation:
     """A world, the wire and the service; `step` moves all of them to the next look."""
 
-    def __init__(self, system: System, seed: int, settings: CoreSettings = SETTINGS) -> None:
+    def __init__(
+        self,
+        system: System,
+        seed: int,
+        settings: CoreSettings = SETTINGS,
+        *,
+        has_cluster: bool = True,
+        silent: frozenset[str] = frozenset(),
+    ) -> None:
+        """`silent`: services that say nothing of themselves, from the beginning."""
+        self._silent = silent
         self.world = World(system, seed, START_UNIX_NS)
         self.start_unix_ns = START_UNIX_NS
         self._wire = Wire((), Random(seed), START_UNIX_NS)
@@ -98,7 +110,7 @@ class Simulation:
         )
         self.control = Control(
             buffers=self._buffers,
-            cluster=TwinCluster(self.world),
+            cluster=TwinCluster(self.world) if has_cluster else None,
             journal=NoJournal(),
             journal_retention_s=1e9,
             epoch=EPOCH,
@@ -132,6 +144,11 @@ class Simulation:
             begin = start + int(scenario.forgery.begin_s * NS_PER_S)
             self._forger = Forger(scenario.forgery, copy.deepcopy(self.world), begin)
 
+    def set_mode(self, mode: Mode) -> None:
+        """Let another mode hold from now on."""
+        settings = self.control.settings
+        self.control.adopt(replace(settings, healing=replace(settings.healing, mode=mode)))
+
     async def step(self) -> None:
         """Go on to the next look at the telemetry, and take it."""
         now = self.control.next_tick_unix_ns()
@@ -139,7 +156,11 @@ class Simulation:
             at_unix_ns, happening = self._happenings.pop(0)
             self._play(happening, at_unix_ns)
         self.world.advance(now)
-        sent = self.world.take_telemetry()
+        sent = tuple(
+            parcel
+            for parcel in self.world.take_telemetry()
+            if parcel.source.service not in self._silent
+        )
         if self._forger is not None:
             sent = self._forger.instead_of(sent, now_unix_ns=now)
         for signal, rows in tables(self._wire.carry(sent, now_unix_ns=now)):

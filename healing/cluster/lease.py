@@ -27,15 +27,15 @@ holder, who does not know yet: so it is waited out like any other before it is t
 class LeaseTimes:
     """How long, in seconds. A successor has it within `lease_s` + `renew_s` + two requests."""
 
-    lease_s: float = 12.0
+    lease_s: float = 13.0
     """How long a record that nobody renews is still its holder's."""
 
     renew_s: float = 2.0
     """How often it is renewed, or looked at."""
 
-    margin_s: float = 5.0
-    """How long before the end the holder stops writing: more than the 4 s that a server spends on
-    a write that it has taken in, and a second for clocks that do not run alike."""
+    margin_s: float = 6.5
+    """How long before the end the holder stops writing: 2 s to connect, the 4 s after which a
+    server gives a write up, and half a second for clocks that do not run alike."""
 
     request_s: float = 3.0
     """How long an answer is waited for."""

@@ -30,7 +30,8 @@ class SloSettings:
     margin: float = 1.0  # the rate is taken to be so many times what is foreseen ...
     error_weight: float = 1.85  # ... and by so many times the forecast's usual error more
     hold_s: float = 270.0  # no step down before the need was lower for so long
-    hysteresis_ratio: float = 0.15  # nor one smaller than this share of the replicas
+    hysteresis_ratio: float = 0.15  # nor one smaller than this share of the replicas ...
+    hysteresis_pods: float = 2.0  # ... or than so many pods
     rise_hold_s: float = 300.0  # a rise smaller than that share must be needed for so long
     trim_step: float = 1.1  # a late percentile raises the need by this factor ...
     trim_max: float = 1.5  # ... to this, and no further
@@ -133,7 +134,7 @@ class SloAutoscaler:
 
     def _step(self, replicas: int) -> float:
         """The least difference that is worth a change."""
-        return max(2.0, self._settings.hysteresis_ratio * replicas)
+        return max(self._settings.hysteresis_pods, self._settings.hysteresis_ratio * replicas)
 
     def _moved(self, replicas: int, need: int, lasting: int, held: int) -> tuple[int, str]:
         settings = self._settings

@@ -11,11 +11,21 @@ from healing.guards.budgets import BUDGETS, in_flight
 from healing.guards.calm import CALM
 from healing.guards.evidence import EVIDENCE
 from healing.guards.freshness import FRESHNESS, fresh_cluster
-from healing.guards.permission import PERMISSION
+from healing.guards.permission import APPROVAL, PERMISSION
+from healing.guards.room import ROOM
 from healing.guards.target import TARGET
 from knowledge.plans import ApprovedPlan, GuardResult, Refused
 
-GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, *FRESHNESS, *EVIDENCE, *TARGET, *BUDGETS)
+GUARDS: Final[tuple[Guard, ...]] = (
+    *PERMISSION,
+    *FRESHNESS,
+    *EVIDENCE,
+    *TARGET,
+    *ROOM,
+    *BUDGETS,
+    *APPROVAL,
+)
+"""The last one is asked only where all others let a plan pass."""
 BOOST_END_GUARDS: Final[tuple[Guard, ...]] = (
     *PERMISSION,
     *FRESHNESS,
@@ -35,4 +45,7 @@ def check(asked: Asked, guards: tuple[Guard, ...] = GUARDS) -> ApprovedPlan | Re
         if reason is not None:
             return Refused(issue_id=asked.plan.issue_id, guard=name, reason=reason, plan=asked.plan)
         results.append(GuardResult(guard=name, passed=True, reason=""))
-    return ApprovedPlan(plan=asked.plan, guards=tuple(results))
+    needed = asked.approval is not None and asked.approval.digest == asked.plan.digest
+    return ApprovedPlan(
+        plan=asked.plan, guards=tuple(results), approval=asked.approval if needed else None
+    )

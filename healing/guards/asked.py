@@ -7,7 +7,8 @@ from healing.ledger import Ledger
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from knowledge.cluster import Change, Workload
-from knowledge.plans import RecoveryPlan
+from knowledge.orders import Approval, Pause
+from knowledge.plans import Escalation, RecoveryPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +16,8 @@ class Asked:
     """A change that is about to be made, in the situation of this moment.
 
     `change` is the plan's, or its undo. `intent_id` names the change's own entry in the ledger once
-    it has one, so that it does not count against itself. `volumes`: (time, spans a window) of the
-    last minute.
+    it has one, so that it does not count against itself. `volumes`: (time, spans since the start)
+    of the last minutes. `resumed_unix_ns`: when a person last let the issue be treated again.
     """
 
     plan: RecoveryPlan
@@ -27,12 +28,26 @@ class Asked:
     in_flight: int
     volumes: tuple[tuple[int, int], ...]
     settings: HealingSettings
+    started_unix_ns: int = 0
+    pauses: tuple[Pause, ...] = ()
+    approval: Approval | None = None
+    escalation: Escalation | None = None
+    resumed_unix_ns: int = 0
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether it is the way back of the plan that is asked about."""
+        return self.change == self.plan.undo
 
     @property
     def workload(self) -> Workload | None:
         """The target as the cluster reports it now."""
         cluster = self.situation.cluster
         return cluster.workload(self.change.target) if cluster else None
+
+    def since(self, window_s: float) -> int:
+        """Return the time that lies `window_s` back."""
+        return self.situation.now_unix_ns - int(window_s * 1e9)
 
 
 Guard = Callable[[Asked], str | None]

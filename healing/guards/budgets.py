@@ -7,15 +7,11 @@ from healing.guards.asked import Asked, Guard
 HOUR_S: Final = 3600.0
 
 
-def _since(asked: Asked, window_s: float) -> int:
-    return asked.situation.now_unix_ns - int(window_s * 1e9)
-
-
 def target_cooldown(asked: Asked) -> str | None:
     """One action on a target at a time, its effect seen before the next."""
     window_s = asked.settings.target_cooldown_s
     spent = asked.ledger.spent(
-        since_unix_ns=_since(asked, window_s), target=asked.change.target, but=asked.intent_id
+        since_unix_ns=asked.since(window_s), target=asked.change.target, but=asked.intent_id
     )
     if not spent:
         return None
@@ -29,7 +25,7 @@ def target_disruption(asked: Asked) -> str | None:
         return None
     limit = asked.settings.target_disruptive_max
     window_s = asked.settings.target_disruptive_window_s
-    since = _since(asked, window_s)
+    since = asked.since(window_s)
     entries = asked.ledger.spent(
         since_unix_ns=since, target=asked.change.target, but=asked.intent_id
     )
@@ -43,7 +39,7 @@ def failed_tries(asked: Asked) -> str | None:
     """A write that is refused or fails again and again is for a person to look at."""
     window_s, limit = asked.settings.target_cooldown_s, asked.settings.failed_tries_max
     count = asked.ledger.tries(
-        asked.change.target, since_unix_ns=_since(asked, window_s), but=asked.intent_id
+        asked.change.target, since_unix_ns=asked.since(window_s), but=asked.intent_id
     )
     if count < limit:
         return None
@@ -54,7 +50,7 @@ def breaker(asked: Asked) -> str | None:
     """What did not help twice in a row will not help the third time."""
     limit, open_s = asked.settings.breaker_count, asked.settings.breaker_s
     entries = asked.ledger.spent(
-        since_unix_ns=_since(asked, open_s), target=asked.change.target, but=asked.intent_id
+        since_unix_ns=asked.since(open_s), target=asked.change.target, but=asked.intent_id
     )
     last = [entry.verdict for entry in entries][-limit:]
     if len(last) < limit or not all(verdict in {"unchanged", "worse"} for verdict in last):
@@ -65,7 +61,7 @@ def breaker(asked: Asked) -> str | None:
 def namespace_budget(asked: Asked) -> str | None:
     """So many actions in a namespace and no more."""
     namespace, limit = asked.change.target.namespace, asked.settings.namespace_count_max
-    since = _since(asked, asked.settings.namespace_window_s)
+    since = asked.since(asked.settings.namespace_window_s)
     entries = asked.ledger.spent(since_unix_ns=since, namespace=namespace, but=asked.intent_id)
     if len(entries) < limit:
         return None
@@ -77,7 +73,7 @@ def namespace_budget(asked: Asked) -> str | None:
 
 def cluster_budget(asked: Asked) -> str | None:
     """So many actions in the cluster and no more."""
-    entries = asked.ledger.spent(since_unix_ns=_since(asked, HOUR_S), but=asked.intent_id)
+    entries = asked.ledger.spent(since_unix_ns=asked.since(HOUR_S), but=asked.intent_id)
     if len(entries) < asked.settings.cluster_count_max:
         return None
     return f"{len(entries)} actions in the cluster in an hour"
@@ -95,15 +91,46 @@ def blast_radius(asked: Asked) -> str | None:
     cluster = asked.situation.cluster
     opted_in = sum(w.is_opted_in for w in cluster.workloads) if cluster else 0
     limit = max(asked.settings.blast_count_min, int(asked.settings.blast_ratio_max * opted_in))
-    entries = asked.ledger.spent(since_unix_ns=_since(asked, HOUR_S), but=asked.intent_id)
+    entries = asked.ledger.spent(since_unix_ns=asked.since(HOUR_S), but=asked.intent_id)
     touched = {entry.intent.change.target for entry in entries}
     if len(touched | {asked.change.target}) <= limit:
         return None
     return f"{len(touched)} of {opted_in} opted-in workloads were touched in an hour"
 
 
+def oscillation(asked: Asked) -> str | None:
+    """What we did to the target was not turned round again and again: we may be the illness."""
+    limit, window_s = asked.settings.oscillation_count, asked.settings.oscillation_s
+    count = asked.ledger.reversals(asked.change.target, since_unix_ns=asked.since(window_s))
+    if count < limit:
+        return None
+    return f"{count} reversals at {asked.change.target} in {window_s:.0f} s: it swings"
+
+
+def stop_rule(asked: Asked) -> str | None:
+    """So many actions on one issue and no more: what is left to do is for a person."""
+    limit = asked.settings.issue_count_max
+    tried = [
+        entry
+        for entry in asked.ledger.tried(asked.plan.issue_id, since_unix_ns=asked.resumed_unix_ns)
+        if entry.intent.id != asked.intent_id
+    ]
+    return None if len(tried) < limit else f"{len(tried)} actions did not end the issue"
+
+
+def not_escalated(asked: Asked) -> str | None:
+    """The issue was not handed to a person."""
+    given = asked.escalation
+    if given is None or not given.stops:
+        return None
+    return f"handed to a person: {given.reason}; homeostat resume {given.issue_id}"
+
+
 BUDGETS: Final[tuple[Guard, ...]] = (
+    not_escalated,
     in_flight,
+    oscillation,
+    stop_rule,
     target_cooldown,
     target_disruption,
     failed_tries,

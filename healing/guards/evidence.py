@@ -3,9 +3,9 @@
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
-from knowledge.issues import Issue
+from knowledge.identity import ServiceKey
+from knowledge.issues import EXPLAINS_MIN, Issue
 
-EXPLAINS_MIN: Final = 0.5
 CONFIDENCE_MIN: Final = 0.4
 
 
@@ -60,15 +60,35 @@ def hard_evidence(asked: Asked) -> str | None:
 
 
 def no_storm(asked: Asked) -> str | None:
-    """Many sick services without one cause are not ours to treat."""
+    """Many sick services have one cause, and it is treated once: the others are its victims."""
     services = {symptom.service for symptom in asked.situation.symptoms}
     sick = {s.service for s in asked.situation.symptoms if s.health == "unhealthy"}
     limit = asked.settings
     if len(services) < limit.storm_count_min or len(sick) <= limit.storm_ratio * len(services):
         return None
-    if clear_cause(asked) is None:
-        return None
-    return f"{len(sick)} of {len(services)} services are sick without one cause"
+    storm = f"{len(sick)} of {len(services)} services are sick"
+    if clear_cause(asked) is not None:
+        return f"{storm} without one cause"
+    others = {
+        issue.causes[0].service
+        for issue in asked.situation.issues
+        if issue.state == "firing" and issue.finding == "cause"
+    } - {asked.plan.cause}
+    if others:
+        return f"{storm}, and {_names(others)} may be the cause as well"
+    # what was done before any of this began was for another trouble
+    began = min(
+        (i.opened_unix_ns for i in asked.situation.issues if i.state == "firing"), default=0
+    )
+    since = max(began, asked.since(limit.storm_s))
+    spent = asked.ledger.spent(since_unix_ns=since, but=asked.intent_id)
+    if spent:
+        return f"{storm}, and {spent[-1].intent.change.target} was treated for it already"
+    return None
+
+
+def _names(services: set[ServiceKey]) -> str:
+    return ", ".join(map(str, sorted(services)))
 
 
 EVIDENCE: Final[tuple[Guard, ...]] = (still_firing, no_storm, clear_cause, hard_evidence)

@@ -4,7 +4,12 @@ from typing import Final
 
 from healing.guards.asked import Asked, Guard
 
-VOLUME_WINDOW_S: Final = 60.0
+VOLUME_RECENT_S: Final = 10.0
+VOLUME_USUAL_S: Final = 60.0
+VOLUME_COUNT_MIN: Final = 10.0
+"""Of fewer spans than were to be expected, chance alone may lose half."""
+
+Volumes = tuple[tuple[int, int], ...]
 
 
 def fresh_cluster(asked: Asked) -> str | None:
@@ -39,14 +44,60 @@ def warm_windows(asked: Asked) -> str | None:
 
 def steady_volume(asked: Asked) -> str | None:
     """Telemetry did not collapse: if the eyes fail, what they show is no ground to act on."""
-    horizon = asked.situation.now_unix_ns - int(VOLUME_WINDOW_S * 1e9)
-    recent = [spans for time, spans in asked.volumes if time >= horizon]
-    if not recent or not max(recent):
-        return None
-    ratio = recent[-1] / max(recent)
-    if ratio >= asked.settings.volume_drop_ratio:
-        return None
-    return f"telemetry is down to {ratio:.0%} within {VOLUME_WINDOW_S:.0f} s"
+    return why_collapsed(asked.volumes, asked.settings.volume_drop_ratio)
 
 
-FRESHNESS: Final[tuple[Guard, ...]] = (fresh_cluster, fresh_telemetry, warm_windows, steady_volume)
+def why_collapsed(volumes: Volumes, ratio_min: float) -> str | None:
+    """Return what fell below `ratio_min` of the minute before, if the spans of late did.
+
+    `volumes`: (time, spans so far), the oldest first.
+    """
+    if not volumes:
+        return None
+    now_ns, now_count = volumes[-1]
+    split_ns, split_count = _at_or_before(volumes, now_ns - int(VOLUME_RECENT_S * 1e9))
+    begin_ns, begin_count = _at_or_before(
+        volumes, split_ns - int((VOLUME_USUAL_S - VOLUME_RECENT_S) * 1e9)
+    )
+    if split_ns in {begin_ns, now_ns}:
+        return None
+    usual_per_ns = (split_count - begin_count) / (split_ns - begin_ns)
+    expected = usual_per_ns * (now_ns - split_ns)
+    if expected < VOLUME_COUNT_MIN:
+        return None
+    ratio = (now_count - split_count) / expected
+    if ratio >= ratio_min:
+        return None
+    return (
+        f"telemetry of the last {(now_ns - split_ns) / 1e9:.0f} s is down to {ratio:.0%} "
+        "of the minute before"
+    )
+
+
+def _at_or_before(volumes: Volumes, time_unix_ns: int) -> tuple[int, int]:
+    """The newest count that is no newer than that; the oldest if all are."""
+    older = [volume for volume in volumes if volume[0] <= time_unix_ns]
+    return older[-1] if older else volumes[0]
+
+
+def quarantine(asked: Asked) -> str | None:
+    """We have been up for a while: who just came up knows too little to change anything."""
+    up_s = (asked.situation.now_unix_ns - asked.started_unix_ns) / 1e9
+    limit_s = asked.settings.quarantine_s
+    return None if up_s >= limit_s else f"up for {up_s:.0f} s only, of {limit_s:.0f} s"
+
+
+def whole_window(asked: Asked) -> str | None:
+    """Nothing of the window was lost by us: what is missing must not be taken for a fault."""
+    gap = asked.situation.tables.gap
+    return None if gap is None else f"the window has a gap that is ours: {gap}"
+
+
+FRESHNESS: Final[tuple[Guard, ...]] = (
+    quarantine,
+    fresh_cluster,
+    fresh_telemetry,
+    warm_windows,
+    steady_volume,
+    whole_window,
+)

@@ -1,15 +1,59 @@
-"""Did a person allow this?"""
+"""Did a person allow this, and does nobody forbid it now?"""
 
+from collections.abc import Sequence
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
+from healing.maintenance import covering
+from healing.settings import HealingSettings
+from healing.situation import Situation
+from knowledge.identity import WorkloadKey
+from knowledge.orders import Pause
+
+
+def not_stopped(asked: Asked) -> str | None:
+    """Nobody pulled the emergency stop: a file, or an object in the cluster."""
+    return why_stopped(asked.situation)
+
+
+def not_paused(asked: Asked) -> str | None:
+    """Nobody paused this workload, its namespace, or all of it."""
+    return why_paused(asked.pauses, asked.change.target, asked.situation)
+
+
+def no_maintenance(asked: Asked) -> str | None:
+    """No maintenance window is open: people are at work."""
+    return why_maintained(asked.settings, asked.change.target, asked.situation)
+
+
+def why_stopped(situation: Situation) -> str | None:
+    """Return why nothing at all may be written."""
+    return situation.stopped or (situation.cluster.stopped if situation.cluster else None)
+
+
+def why_paused(pauses: Sequence[Pause], target: WorkloadKey, situation: Situation) -> str | None:
+    """Return who paused the target, and why."""
+    for pause in pauses:
+        if pause.covers(target.namespace, target.name, now_unix_ns=situation.now_unix_ns):
+            return f"paused by {pause.by}: {pause.reason} ({pause.id})"
+    return None
+
+
+def why_maintained(
+    settings: HealingSettings, target: WorkloadKey, situation: Situation
+) -> str | None:
+    """Return which maintenance window is open for the target."""
+    found = covering(settings.maintenance, target.namespace, now_unix_ns=situation.now_unix_ns)
+    if found is None:
+        return None
+    return f"{found.reason}: {found.begins} to {found.ends} {found.time_zone}"
 
 
 def mode(asked: Asked) -> str | None:
-    """Only `auto` writes; it must hold for the namespace and for the kind of action."""
+    """Only `auto` and `approve` write, for this namespace and for this kind of action."""
     target, kind = asked.change.target, asked.change.kind
     found = asked.settings.mode_for(target.namespace, kind)
-    if found == "auto":
+    if found in {"auto", "approve"}:
         return None
     return f"mode is {found} for {kind} in namespace {target.namespace}"
 
@@ -25,9 +69,29 @@ def opted_in(asked: Asked) -> str | None:
 def unexpired(asked: Asked) -> str | None:
     """A plan is for the moment that it was made in."""
     late_s = (asked.situation.now_unix_ns - asked.plan.expires_unix_ns) / 1e9
-    if late_s <= 0 or asked.change == asked.plan.undo:
+    if late_s <= 0 or asked.is_undo:
         return None
     return f"the plan expired {late_s:.0f} s ago"
 
 
-PERMISSION: Final[tuple[Guard, ...]] = (mode, opted_in, unexpired)
+def approval(asked: Asked) -> str | None:
+    """Where the mode is `approve`: a person approved this very change of this very state."""
+    target, kind = asked.change.target, asked.change.kind
+    if asked.settings.mode_for(target.namespace, kind) != "approve":
+        return None
+    given = asked.approval
+    if given is not None and given.digest == asked.plan.digest:
+        return None
+    return f"waits for a person: homeostat approve {asked.plan.digest}"
+
+
+PERMISSION: Final[tuple[Guard, ...]] = (
+    not_stopped,
+    not_paused,
+    no_maintenance,
+    mode,
+    opted_in,
+    unexpired,
+)
+APPROVAL: Final[tuple[Guard, ...]] = (approval,)
+"""Asked last, so that nobody is asked to approve what another guard refuses."""

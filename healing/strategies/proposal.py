@@ -25,12 +25,17 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A change, its way back (None: it completes by itself), its evidence, what should follow."""
+    """A change, its way back (None: it completes by itself), its evidence, what should follow.
+
+    `settling_s`: how long that takes to show at the earliest. `cost`: what it takes meanwhile.
+    """
 
     change: Change
     undo: Change | None
     facts: tuple[Fact, ...]
     expected: str
+    settling_s: float
+    cost: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

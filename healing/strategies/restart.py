@@ -30,6 +30,8 @@ def propose_restart(case: Case, settings: HealingSettings) -> Proposal | NotThis
             fact,
         ),
         expected=f"the pods of {key} work again after a fresh start",
+        settling_s=settings.starting_s,
+        cost=f"{case.workload.replicas} pods start anew, one after another",
     )
 
 
@@ -46,7 +48,9 @@ def _is_overloaded(case: Case, pods: tuple[Pod, ...], settings: HealingSettings)
 def _illness(pods: tuple[Pod, ...], settings: HealingSettings, *, now_unix_ns: int) -> Fact | None:
     """What the API or our probe finds wrong with most pods now; what they got over does not count.
 
-    A pod out of memory long ago that works again is well, one that is only starting is not ill.
+    A pod out of memory long ago that works again is well, one that is only starting is not ill; one
+    that was started again within the last minute has got over nothing yet. A lone pod that crashed
+    once is what happens.
     """
     full = {pod.uid for pod in pods if (pod.memory_ratio or 0.0) >= MEMORY_AT_LIMIT}
     failed = {pod.uid for pod in pods if pod.probe == "failed"}
@@ -56,8 +60,22 @@ def _illness(pods: tuple[Pod, ...], settings: HealingSettings, *, now_unix_ns: i
         for pod in pods
         if not pod.ready and (pod.restart_count or pod.started_unix_ns < born)
     }
-    if not pods or len(full | failed | down) < settings.ill_ratio_min * len(pods):
+    again = {pod.uid for pod in pods if pod.restart_count and pod.started_unix_ns >= born} - down
+    ill = full | failed | down | again
+    if not pods or len(ill) < settings.ill_ratio_min * len(pods):
         return None
-    counts = ((full, "at their memory limit"), (failed, "failing our probe"), (down, "not ready"))
+    if len(ill) == 1 and ill <= down | again and _crashed_once(pods, ill):
+        return None
+    counts = (
+        (full, "at their memory limit"),
+        (failed, "failing our probe"),
+        (down, "not ready"),
+        (again, "just restarted"),
+    )
     found = ", ".join(f"{len(uids)} {what}" for uids, what in counts if uids)
-    return Fact(source="api" if full or down else "probe", text=f"of {len(pods)} pods {found}")
+    is_known = bool(full or down or again)
+    return Fact(source="api" if is_known else "probe", text=f"of {len(pods)} pods {found}")
+
+
+def _crashed_once(pods: tuple[Pod, ...], uids: set[str]) -> bool:
+    return all(pod.restart_count == 1 for pod in pods if pod.uid in uids)

@@ -44,6 +44,8 @@ def propose_roll_back(case: Case, settings: HealingSettings) -> Proposal | NotTh
         undo=RollBackRelease(target=key, revision=current.number, revision_before=previous.number),
         facts=(Fact(source="telemetry", text=worse), _release_fact(current, age_s), against),
         expected=f"{key} on release {previous.version} serves as before",
+        settling_s=settings.starting_s,
+        cost=f"{case.workload.replicas} pods start anew, {current.version} is withdrawn",
     )
 
 
@@ -62,7 +64,8 @@ def _against(new: Iterable[Pod], old: Iterable[Pod]) -> Fact | None:
     if 2 * len(failed) >= len(new) > 0 and not any(pod.probe == "failed" for pod in old):
         return Fact(source="probe", text=f"{len(failed)} of {len(new)} new pods fail our probe")
     crashing = [pod for pod in new if pod.restart_count and not pod.ready]
-    if 2 * len(crashing) >= len(new) > 0 and all(pod.ready for pod in old):
+    restarts = sum(pod.restart_count for pod in crashing)  # one alone is what happens
+    if restarts > 1 and 2 * len(crashing) >= len(new) > 0 and all(pod.ready for pod in old):
         return Fact(source="api", text=f"{len(crashing)} of {len(new)} new pods do not stay up")
     return None
 

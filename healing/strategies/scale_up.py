@@ -73,6 +73,8 @@ def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThi
         undo=Scale(target=key, replicas=before, replicas_before=replicas),
         facts=facts,
         expected=f"{key} with {replicas} replicas serves what is asked of it",
+        settling_s=settings.starting_s,
+        cost=f"room for {replicas - before} more pods",
     )
 
 
@@ -105,4 +107,6 @@ def _raised(
         undo=replace(change, floor=scaler.floor, floor_before=replicas, boost_s=None),
         facts=facts,
         expected=f"{name} keeps {replicas} replicas of {key}, which serve what is asked of it",
+        settling_s=settings.starting_s,
+        cost=f"room for {replicas} pods as long as the floor is up",
     )

@@ -35,6 +35,7 @@ class Spans:
         name: str = "GET /",
         pod: str | None = None,
         version: str = "1",
+        principal: str = "",
     ) -> bytes:
         """Add one span and return its id."""
         span_id = len(self.rows).to_bytes(8, "big")
@@ -48,6 +49,7 @@ class Spans:
                 "kind": kind,
                 "name": name,
                 "is_error": error,
+                "is_answered": False,
                 "peer": peer,
                 "address": address,
                 "namespace": "shop",
@@ -55,6 +57,8 @@ class Spans:
                 "version": version,
                 "pod": pod or f"{service}-0",
                 "pod_uid": f"uid-{pod or service}",
+                "principal": principal,
+                "is_verified": bool(principal),
             }
         )
         return span_id

@@ -11,7 +11,7 @@ from analysis.step import AnalysisOutput, AnalysisState, step
 from analysis.windows import combine
 from knowledge.cluster import ClusterReport, Pod, Revision, Workload
 from knowledge.identity import WorkloadKey
-from knowledge.windows import WindowTables
+from knowledge.windows import Gap, WindowTables, gaps_table
 
 SETTINGS = AnalysisSettings(window_s=5, pane_s=5, lateness_s=0, retention_s=60)
 SECOND_NS = 10**9
@@ -191,6 +191,33 @@ def test_an_issue_never_becomes_its_own_normal(warm: AnalysisState, new_spans: A
         state, output = _look(state, sick, 1055 + 5 * index)
     assert state.baselines == warm.baselines
     assert output.issues[0].state == "firing"
+
+
+GAPS = gaps_table((Gap(start_unix_ns=0, end_unix_ns=10**18, reason="a disk"),))
+
+
+def test_in_a_window_with_a_gap_nothing_is_known_nothing_opens_and_nothing_is_learned(
+    warm: AnalysisState, new_spans: Any
+) -> None:
+    state, sick = warm, _window(_shop(new_spans(), back_ms=2000, back_fails=True))
+    for index in range(50):
+        state, output = _look(state, replace(sick, gaps=GAPS), 1055 + 5 * index)
+        assert {symptom.health for symptom in output.symptoms} == {"unknown"}
+        assert all("a disk" in symptom.evidence[0] for symptom in output.symptoms)
+    assert output.issues == ()
+    assert state.baselines == warm.baselines
+    state, output = _look(state, sick, 1310)
+    assert output.issues[0].state == "pending"
+
+
+def test_a_gap_neither_fires_nor_resolves_what_is_open(warm: AnalysisState, new_spans: Any) -> None:
+    sick, well = _window(_shop(new_spans(), back_ms=2000)), _window(_shop(new_spans()))
+    state, output = _look(warm, sick, 1055)
+    assert output.issues[0].state == "pending"
+    for index in range(20):
+        tables = sick if index % 2 else well
+        state, output = _look(state, replace(tables, gaps=GAPS), 1060 + 5 * index)
+    assert output.issues[0].state == "pending"
 
 
 def test_silence_neither_opens_nor_resolves(warm: AnalysisState, new_spans: Any) -> None:

@@ -51,3 +51,20 @@ def deployment(
             **spec,
         },
     }
+
+
+def event(place: str) -> dict[str, Any]:
+    """An event as we write it."""
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "homeostat-1", "namespace": place},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "reportingController": "homeostat.dev/homeostat",
+        "reportingInstance": "one",
+        "action": "Scale",
+        "reason": "Applied",
+        "type": "Normal",
+        "regarding": {"kind": "Deployment", "name": "cart", "namespace": place},
+        "note": "replicas 2 to 4",
+    }

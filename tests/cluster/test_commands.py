@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,39 @@ def test_unwind_takes_back_what_is_in_force(config: tuple[Place, Path, str]) -> 
     assert f"{place.namespace}/{TARGET}: replicas 4 back to 2: applied" in done.stdout
     assert place.get(TARGET)["spec"]["replicas"] == 2
     assert f"{place.namespace}/{TARGET}" not in _homeostat("unwind", "--config", str(path)).stdout
+
+
+def test_a_boost_past_its_time_is_taken_back_without_our_memory(
+    config: tuple[Place, Path, str],
+) -> None:
+    place, path, _ = config
+    before = place.get(TARGET)
+
+    async def act(cluster: Cluster) -> None:
+        workload = place.workload(await cluster.report(), TARGET)
+        for boost_s, name, replicas in ((3600.0, "long", 3), (60.0, "over", 4)):
+            workload = place.workload(await cluster.report(), TARGET)
+            change = Scale(
+                target=workload.key,
+                replicas=replicas,
+                replicas_before=workload.replicas,
+                boost_s=boost_s,
+            )
+            intent = replace(
+                intent_of(workload, change, name=name),
+                created_unix_ns=time.time_ns() - 100 * 10**9,
+            )
+            assert (await cluster.write(intent)).status == "applied"
+            if name == "long":
+                told = _homeostat("unwind", "--expired", "--config", str(path)).stdout
+                assert f"{place.namespace}/" not in told
+
+    place.do(act)
+    done = _homeostat("unwind", "--expired", "--config", str(path))
+    assert done.returncode == 0, done.stderr
+    text = "replicas 4 back to 2, its time is over: applied"
+    assert f"{place.namespace}/{TARGET}: {text}" in done.stdout
+    assert place.get(TARGET)["spec"] == before["spec"]
 
 
 def test_the_brain_sees_the_cluster_tick_after_tick(

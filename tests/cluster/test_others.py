@@ -14,34 +14,11 @@ from healing.guards.target import no_other_controller
 from knowledge.cluster import Cluster, ClusterReport, Scale, WriteIntent, WriteOutcome
 from knowledge.plans import Refused
 from tests.cluster import objects
+from tests.cluster.autoscalers import autoscaler, know_keda, scaled_object
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import intent_of, restart, roll_back, scale
 from tests.healing.conftest import World
-from tests.parts.kube import KubeError
 
-KEDA: dict[str, Any] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "scaledobjects.keda.sh"},
-    "spec": {
-        "group": "keda.sh",
-        "scope": "Namespaced",
-        "names": {"plural": "scaledobjects", "kind": "ScaledObject", "singular": "scaledobject"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
 MARKED = {
     "argo": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:test/argo"},
     "flux": {"kustomize.toolkit.fluxcd.io/name": "apps"},
@@ -49,58 +26,23 @@ MARKED = {
 }
 
 
-def _autoscaler(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name},
-        "spec": {
-            "minReplicas": 2,
-            "maxReplicas": 6,
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {"type": "Utilization", "averageUtilization": 60},
-                    },
-                }
-            ],
-        },
-    }
-
-
 @pytest.fixture
 def crowded(place: Place) -> Place:
     """A namespace in which each workload has another master."""
+    know_keda(place)
     admin = place.plane.admin
-    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    if not _answers(place, f"{definitions}/{KEDA['metadata']['name']}"):
-        admin.create(definitions, KEDA)
     for name, marks in MARKED.items():
         place.deploy(objects.deployment(name, annotations=marks))
     for name in ("plain", "hpa", "keda", "operated", "paused", "closed"):
         place.deploy(objects.deployment(name, heal=name != "closed", paused=name == "paused"))
-    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), _autoscaler("hpa"))
+    admin.create(place.path("horizontalpodautoscalers", group="autoscaling/v2"), autoscaler("hpa"))
     scaled = place.path("scaledobjects", group="keda.sh/v1alpha1")
-    place.until(lambda: _answers(place, scaled))
-    target = {"scaleTargetRef": {"name": "keda"}, "triggers": []}
-    body = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
-    admin.create(scaled, {**body, "metadata": {"name": "keda"}, "spec": target})
+    admin.create(scaled, scaled_object("keda"))
     owner = {"apiVersion": "example.com/v1", "kind": "Shop", "name": "main", "uid": "a-shop"}
     place.change("operated", {"metadata": {"ownerReferences": [{**owner, "controller": True}]}})
     for name in ("plain", "hpa", "keda"):
         place.settle(name)
     return place
-
-
-def _answers(place: Place, path: str) -> bool:
-    try:
-        place.plane.admin.get(path)
-    except KubeError:
-        return False
-    return True
 
 
 def test_each_master_is_named(crowded: Place) -> None:
@@ -207,10 +149,10 @@ def test_a_boost_is_unwound_but_not_what_is_a_person_s_or_an_autoscaler_s_by_now
             change = Scale(target=workload.key, replicas=4, replicas_before=2)
             assert (await cluster.write(intent_of(workload, change, name=name))).status == "applied"
         place.change("taken", {"spec": {"replicas": 5}})
-        autoscaler = _autoscaler("scaled")
-        autoscaler["spec"]["minReplicas"] = 4  # it leaves our four as they are
+        made = autoscaler("scaled")
+        made["spec"]["minReplicas"] = 4  # it leaves our four as they are
         path = place.path("horizontalpodautoscalers", group="autoscaling/v2")
-        place.plane.admin.create(path, autoscaler)
+        place.plane.admin.create(path, made)
         while place.workload(await cluster.report(), "scaled").scaled_by is None:
             await asyncio.sleep(0.05)
         api = await Api.connect(kubeconfig=place.plane.kubeconfig, context=None)

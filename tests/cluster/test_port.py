@@ -12,6 +12,7 @@ from tests.healing.cluster_contract import (
     TARGET,
     ClusterContract,
     intent_of,
+    put,
     reversed_of,
     roll_back,
     scale,
@@ -37,10 +38,10 @@ def test_an_undo_leaves_the_touched_fields_byte_equal(
     async def act(cluster: Cluster) -> None:
         before = target_of(await cluster.report(), port)
         done = change(before)
-        assert (await cluster.write(intent_of(before, done, name="do"))).status == "applied"
+        assert (await put(cluster, intent_of(before, done, name="do"))).status == "applied"
         assert port.get(TARGET)["spec"] != spec
         between = target_of(await cluster.report(), port)
-        outcome = await cluster.write(intent_of(between, reversed_of(done), name="undo"))
+        outcome = await put(cluster, intent_of(between, reversed_of(done), name="undo"))
         assert outcome.status == "applied", outcome
 
     port.do(act)
@@ -51,7 +52,7 @@ def test_a_third_party_s_later_change_is_never_overwritten(port: Place) -> None:
     async def act(cluster: Cluster) -> WriteOutcome:
         before = target_of(await cluster.report(), port)
         port.change(TARGET, {"metadata": {"labels": {"owner": "a-person"}}})
-        return await cluster.write(intent_of(before, scale(before)))
+        return await put(cluster, intent_of(before, scale(before)))
 
     assert port.do(act).status == "conflict"
     assert port.get(TARGET)["spec"]["replicas"] == 2
@@ -63,7 +64,7 @@ def test_a_change_of_status_alone_does_not_stop_a_write(port: Place) -> None:
         conditions = [{"type": "Test", "status": "True", "reason": "Test", "message": ""}]
         path = port.path(name=TARGET) + "/status"
         port.plane.admin.merge(path, {"status": {"conditions": conditions}})
-        return await cluster.write(intent_of(before, scale(before)))
+        return await put(cluster, intent_of(before, scale(before)))
 
     assert port.do(act).status == "applied"
 

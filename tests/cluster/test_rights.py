@@ -1,14 +1,17 @@
 """The generated rights: enough for each action, and for nothing else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from healing.cluster.kube.rbac import manifests
-from healing.settings import HealingSettings
+from healing.settings import ACTION_KINDS, HealingSettings
 from knowledge.cluster import Change, Cluster, Workload, WriteOutcome
 from tests.cluster import objects
+from tests.cluster.autoscalers import autoscaler
 from tests.cluster.place import Place
+from tests.cluster.test_floors import raised
 from tests.healing.cluster_contract import CHANGES, TARGET, intent_of, target_of
 from tests.parts.kube import KubeError
 
@@ -21,11 +24,10 @@ COLLECTIONS = {
 }
 
 
-def _served(place: Place, *, healed: bool) -> Place:
+def served(place: Place, settings: HealingSettings) -> Place:
     """The same namespace, seen as a service account with the rights that are generated for it."""
     admin, own = place.plane.admin, f"{place.namespace}-own"
     admin.create("/api/v1/namespaces", objects.namespace(own, heal=False))
-    settings = HealingSettings(namespaces={place.namespace: "auto"} if healed else {})
     for body in manifests(settings, own_namespace=own):
         root, plural = COLLECTIONS[body["kind"]]
         home = body["metadata"].get("namespace")
@@ -38,26 +40,55 @@ def _served(place: Place, *, healed: bool) -> Place:
     return Place(place.plane, place.namespace, place.plane.write_kubeconfig(account, own))
 
 
+def _floor(workload: Workload) -> Change:
+    return raised(workload)
+
+
+def only(place: Place, *kinds: str) -> HealingSettings:
+    """Healing is on in the namespace, for some kinds of action only."""
+    others = {kind: "observe" for kind in ACTION_KINDS if kind not in kinds}
+    return HealingSettings(
+        namespaces={place.namespace: "auto"},
+        actions=others,  # type: ignore[arg-type]  # built from the literals themselves
+    )
+
+
 @pytest.mark.parametrize("healed", [True, False])
-@pytest.mark.parametrize("change", CHANGES)
-def test_each_action_works_with_its_rights_and_fails_closed_without(
+@pytest.mark.parametrize("change", [*CHANGES, _floor])
+def test_each_action_works_with_its_own_rights_alone_and_fails_closed_without(
     settled: Callable[[str], Place], change: Callable[[Workload], Change], *, healed: bool
 ) -> None:
-    place = _served(settled(TARGET), healed=healed)
+    plain = settled(TARGET)
+    group = "autoscaling/v2"
+    if change is _floor:
+        path = plain.path("horizontalpodautoscalers", group=group)
+        plain.plane.admin.create(path, autoscaler(TARGET))
+    kind = {"scale": "scale", "restart": "restart", "roll_back": "roll_back_release"}.get(
+        change.__name__, "set_floor"
+    )
+    others = ("scale", "restart", "roll_back_release") if kind == "set_floor" else ("set_floor",)
+    place = served(plain, only(plain, kind) if healed else only(plain, *others))
     spec = place.get(TARGET)["spec"]
 
     async def act(cluster: Cluster) -> WriteOutcome:
         workload = target_of(await cluster.report(), place)
-        return await cluster.write(intent_of(workload, change(workload)))
+        made = change(workload)
+        intent = replace(intent_of(workload, made), resource_version=workload.token_of(made))
+        return await cluster.write(intent)
 
     outcome = place.do(act)
     assert outcome.status == ("applied" if healed else "failed"), outcome
-    assert (place.get(TARGET)["spec"] == spec) != healed
     assert healed or "403" in outcome.reason
+    if kind == "set_floor":
+        found = place.plane.admin.get(place.path("horizontalpodautoscalers", TARGET, group))
+        assert found["spec"]["minReplicas"] == (4 if healed else 2)
+    else:
+        assert (place.get(TARGET)["spec"] == spec) != healed
 
 
 def test_nothing_else_is_allowed(settled: Callable[[str], Place]) -> None:
-    place = _served(settled(TARGET), healed=True)
+    plain = settled(TARGET)
+    place = served(plain, only(plain, *ACTION_KINDS))
     account = place.plane.account(f"{place.namespace}-own", "homeostat")
     forbidden = [
         ("GET", place.path("secrets", group="v1"), None),
@@ -77,6 +108,11 @@ def test_no_wildcard_no_secret_no_exec() -> None:
     made = manifests(settings, own_namespace="homeostat")
     rules = [rule for body in made for rule in body.get("rules", ())]
     words = {word for rule in rules for listed in rule.values() for word in listed}
-    assert not words & {"*", "secrets", "pods/exec", "create", "delete", "update", "escalate"}
+    assert not words & {"*", "secrets", "pods/exec", "delete", "escalate", "bind", "impersonate"}
     writes = [b for b in made if any("patch" in rule["verbs"] for rule in b.get("rules", ()))]
     assert [(b["kind"], b["metadata"]["namespace"]) for b in writes] == [("Role", "shop")]
+    creates = {r for rule in rules if "create" in rule["verbs"] for r in rule["resources"]}
+    assert creates == {"events", "leases", "configmaps"}
+    updates = [rule for rule in rules if "update" in rule["verbs"]]
+    names = [rule["resourceNames"] for rule in updates]
+    assert names == [["homeostat"], ["homeostat-ledger"]]

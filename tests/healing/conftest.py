@@ -15,7 +15,7 @@ from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Issue, Symptom
 from knowledge.plans import Expectation, Fact, RecoveryPlan
 from knowledge.schemas import INSTANCES
-from knowledge.windows import Freshness, WindowTables
+from knowledge.windows import Freshness, Gap, WindowTables, gaps_table
 
 SECOND_NS = 10**9
 NOW = 10_000 * SECOND_NS
@@ -81,6 +81,7 @@ class World:
     symptoms: tuple[Symptom, ...] = field(default_factory=lambda: (symptom(2000.0),))
     trace_age_s: float | None = 1.0
     is_warm: bool = True
+    gaps: tuple[Gap, ...] = ()
     report_age_s: float = 0.0
     has_cluster: bool = True
     is_gone: bool = False
@@ -118,6 +119,7 @@ class World:
     def situation(self) -> Situation:
         """The picture of this moment."""
         tables = WindowTables.empty(self.now_unix_ns - 15 * SECOND_NS, self.now_unix_ns)
+        tables = replace(tables, gaps=gaps_table(self.gaps))
         if self.instances:
             names = {name: [row[name] for row in self.instances] for name in INSTANCES.names}
             tables = replace(tables, instances=pl.DataFrame(names))

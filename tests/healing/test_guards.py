@@ -12,6 +12,7 @@ from healing.settings import HealingSettings
 from knowledge.cluster import Restart, RollBackRelease, Scale, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import ApprovedPlan, Fact, Refused, Verdict
+from knowledge.windows import Gap
 
 SECOND_NS = 10**9
 NOW = 10_000 * SECOND_NS
@@ -80,6 +81,7 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
     ("fresh telemetry", {"trace_age_s": 61.0}),
     ("fresh telemetry", {"trace_age_s": None}),
     ("warm windows", {"is_warm": False}),
+    ("whole window", {"gaps": (Gap(start_unix_ns=0, end_unix_ns=NOW, reason="a disk"),)}),
     ("still firing", {"issue_changes": {"id": "another"}}),
     ("still firing", {"issue_changes": {"state": "pending"}}),
     ("still firing", {"issue_changes": {"healthy_since_unix_ns": 1}}),
@@ -190,7 +192,7 @@ def test_what_surely_did_not_happen_spends_no_budget(world: Any, status: str) ->
 
 
 @pytest.mark.parametrize("status", ["applied", "unknown"])
-def test_what_may_have_happened_spends_budget(world: Any, status: str) -> None:
+def test_what_is_retry_spends_budget(world: Any, status: str) -> None:
     ledger = _ledger((TARGET, 5, None), status=status)
     assert _refusal(world.asked(ledger=ledger)) == "target cooldown"
 
@@ -216,9 +218,17 @@ def test_a_storm_without_one_cause_is_only_observed(world: Any, reading: Any) ->
 
 
 def test_collapsing_telemetry_is_only_observed(world: Any) -> None:
-    volumes = ((NOW - 30 * SECOND_NS, 1000), (NOW, 499))
-    assert _refusal(world.asked(volumes=volumes)) == "steady volume"
-    assert _refusal(world.asked(volumes=((NOW - 90 * SECOND_NS, 1000), (NOW, 499)))) == "approved"
+    # 100 spans a second, then half of that for ten seconds: seen at once, not after a window
+    steady = tuple((NOW - ago_s * SECOND_NS, 10_000 - 100 * ago_s) for ago_s in range(70, 5, -5))
+    assert _refusal(world.asked(volumes=(*steady, (NOW, 9_499)))) == "steady volume"
+    assert _refusal(world.asked(volumes=(*steady, (NOW, 9_501)))) == "approved"
+
+
+def test_of_a_few_spans_chance_alone_may_lose_half(world: Any) -> None:
+    steady = tuple((NOW - ago_s * SECOND_NS, 70 - ago_s) for ago_s in range(70, 5, -5))
+    assert _refusal(world.asked(volumes=(*steady, (NOW, 60)))) == "steady volume"
+    rare = tuple((NOW - ago_s * SECOND_NS, 7 - ago_s // 10) for ago_s in range(70, 5, -5))
+    assert _refusal(world.asked(volumes=(*rare, (NOW, 6)))) == "approved"
 
 
 def test_an_undo_spends_no_budget_but_still_needs_permission(world: Any) -> None:

@@ -188,7 +188,7 @@ def test_one_lost_answer_does_not_end_a_lease() -> None:
         assert replica.state.epoch(replica.clock(scene.now)) == 1
 
 
-HELD = LeaseRecord(holder="a", duration_s=12.0, transitions=4, version="7")
+HELD = LeaseRecord(holder="a", duration_s=13.0, transitions=4, version="7")
 
 
 def _told(state: LeaseState, record: LeaseRecord | None, now_s: float) -> LeaseState:
@@ -197,10 +197,10 @@ def _told(state: LeaseState, record: LeaseRecord | None, now_s: float) -> LeaseS
 
 def test_a_record_that_is_not_renewed_is_taken_over_with_the_next_epoch() -> None:
     state = _told(LeaseState(identity="b"), HELD, 0.0)
-    state = _told(state, HELD, 11.9)
-    assert ask(state, 11.9) == Look()
-    assert state.next_s == 12.0
-    assert ask(state, 12.0) == Put(record=replace(HELD, holder="b", transitions=5))
+    state = _told(state, HELD, 12.9)
+    assert ask(state, 12.9) == Look()
+    assert state.next_s == 13.0
+    assert ask(state, 13.0) == Put(record=replace(HELD, holder="b", transitions=5))
 
 
 def test_a_record_that_was_given_up_is_taken_at_once() -> None:
@@ -211,13 +211,13 @@ def test_a_record_that_was_given_up_is_taken_at_once() -> None:
 def test_a_record_that_is_missing_is_made_waited_out_and_no_epoch_comes_back() -> None:
     state = _told(_told(LeaseState(identity="b"), HELD, 0.0), None, 1.0)
     made = ask(state, 1.0)
-    record = LeaseRecord(holder=NOBODY, duration_s=12.0, transitions=4, version="")
+    record = LeaseRecord(holder=NOBODY, duration_s=13.0, transitions=4, version="")
     assert made == Put(record=record)
     record = replace(record, version="8")
     state = answered(state, made, Found(record=record), sent_s=1.0, now_s=1.0)
     assert state.epoch(1.0) is None
-    assert ask(state, 12.9) == Look()
-    assert ask(state, 13.0) == Put(record=replace(record, holder="b", transitions=5))
+    assert ask(state, 13.9) == Look()
+    assert ask(state, 14.0) == Put(record=replace(record, holder="b", transitions=5))
 
 
 def _holder(now_s: float) -> LeaseState:
@@ -230,19 +230,19 @@ def _holder(now_s: float) -> LeaseState:
 
 def test_a_holder_counts_from_when_it_asked_and_stops_before_the_end() -> None:
     state = _holder(100.0)
-    assert state.epoch(106.9) == 5
-    assert state.epoch(107.0) is None
-    assert (state.role(106.9), state.role(107.0)) == ("leader", "standby")
+    assert state.epoch(106.4) == 5
+    assert state.epoch(106.5) is None
+    assert (state.role(106.4), state.role(106.5)) == ("leader", "standby")
 
 
 def test_a_holder_that_gets_no_answer_looks_and_only_then_renews() -> None:
     state = _holder(100.0)
     put = ask(state, 102.0)
-    state = answered(state, put, Silence(), sent_s=102.0, now_s=105.0)
-    assert ask(state, 106.0) == Look()
-    state = _told(state, state.seen, 106.1)
+    state = answered(state, put, Silence(), sent_s=102.0, now_s=104.9)
+    assert ask(state, 105.9) == Look()
+    state = _told(state, state.seen, 106.0)
     assert ask(state, state.next_s) == put
-    assert state.epoch(107.0) is None
+    assert state.epoch(106.5) is None
 
 
 @pytest.mark.parametrize("record", [HELD, None, replace(HELD, holder="b", transitions=3)])
@@ -259,10 +259,10 @@ def test_only_what_is_surely_held_is_given_up() -> None:
     given = release(state, 101.0)
     assert given is not None
     assert (given.record.holder, given.record.version) == ("", "8")
-    assert release(state, 107.0) is None
+    assert release(state, 106.5) is None
 
 
-@pytest.mark.parametrize("wrong", [{"lease_s": 10.9}, {"retry_s": 0.0}])
+@pytest.mark.parametrize("wrong", [{"lease_s": 12.4}, {"retry_s": 0.0}])
 def test_times_that_could_not_hold_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="lease_s"):
         LeaseTimes(**wrong)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from healing.guards import GUARDS, UNDO_GUARDS
 from homeostat.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -55,5 +56,17 @@ def test_each_setting_stands_in_the_table_with_its_default(key: str, default: An
     text = (ROOT / "docs" / "configuration.md").read_text()
     (row,) = [line for line in text.splitlines() if line.startswith(f"| `{key}` |")]
     shown = row.split("|")[2].strip().strip("`")
-    given = None if default is None else str(default)
+    given = None if default is None else str(list(default) if default == () else default)
     assert yaml.safe_load(shown) == (yaml.safe_load(given) if given is not None else None)
+
+
+@pytest.mark.parametrize("guard", sorted({g.__name__.replace("_", " ") for g in GUARDS}))
+def test_each_guard_stands_in_its_table(guard: str) -> None:
+    text = (ROOT / "docs" / "guards.md").read_text()
+    assert re.search(rf"^\| `{guard}`( u)? \|", text, re.MULTILINE)
+
+
+def test_the_table_of_guards_says_which_an_undo_is_asked() -> None:
+    text = (ROOT / "docs" / "guards.md").read_text()
+    marked = set(re.findall(r"^\| `([a-z ]+)` u \|", text, re.MULTILINE))
+    assert marked == {guard.__name__.replace("_", " ") for guard in UNDO_GUARDS}

@@ -12,10 +12,12 @@ import pyarrow as pa
 import pytest
 
 from analysis.buffers import Buffers
-from homeostat.intake import Intake
+from homeostat.intake import Intake, Times
 from knowledge.frames import FrameAnswer, FrameHead
 from knowledge.framing import Message, Unpacker, pack
 from knowledge.schemas import LOGS
+
+TIMES = Times(now_unix_ns=2, watermark_unix_ns=0, needed_since_unix_ns=0)
 
 
 def _body(rows: int = 2) -> bytes:
@@ -23,6 +25,7 @@ def _body(rows: int = 2) -> bytes:
     values: dict[str, list[Any]] = {
         "time_unix_ns": [1] * rows,
         "severity": [9] * rows,
+        "is_verified": [False] * rows,
         **{name: [b""] * rows for name in ("body", "trace_id", "span_id")},
     }
     table = pa.table(
@@ -45,7 +48,7 @@ def _head(sequence: int = 1, rows: int = 2) -> FrameHead:
 
 def _intake(bytes_max: int = 2**20) -> tuple[Intake, Buffers]:
     buffers = Buffers(bytes_max=bytes_max, retention_s=60)
-    return Intake(buffers, lambda: (2, 0)), buffers
+    return Intake(buffers, lambda: TIMES), buffers
 
 
 def _take(intake: Intake, head: FrameHead, body: bytes) -> FrameAnswer:

@@ -40,9 +40,9 @@ def _alone(part: Part) -> Iterator[None]:
 
 def _build(part: Part) -> bool:
     title = f"part {part.name} {part.version}"
-    if shutil.which("go") is None:
+    if shutil.which(part.tool) is None:
         is_ci = os.environ.get("CI") == "true"
-        _say(f"{title} needs Go (https://go.dev/dl), which is not on PATH")
+        _say(f"{title} needs {part.tool} (https://go.dev/dl, https://nodejs.org), not on PATH")
         return not is_ci  # the tests that need it are skipped, and say so; in CI that is a failure
     with tempfile.TemporaryDirectory(prefix=f"{part.name}-", dir=cache.root()) as directory:
         work = Path(directory) / "source"
@@ -58,8 +58,19 @@ def _build(part: Part) -> bool:
             )
             fresh.replace(cache.place(part) / binary)
             _say(f"{title}: {binary} built in {time.monotonic() - began:.0f} s")
+        if part.tool == "npm":
+            _install(work, cache.place(part))
     cache.stamp(part).write_text(cache.digest(part))
     return True
+
+
+def _install(work: Path, place: Path) -> None:
+    """Put packages with the script that needs them into the cache; none of them runs a script."""
+    _run(("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"), work)
+    for old in place.iterdir():
+        if old.name != "lock":
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+    shutil.copytree(work, place, dirs_exist_ok=True, symlinks=True)
 
 
 def _say(line: str) -> None:

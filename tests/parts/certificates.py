@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -64,6 +65,16 @@ class Authority:
         paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(_pem(key))
         return paths
+
+    def client_context(self) -> ssl.SSLContext:
+        """Return what trusts this authority alone."""
+        return ssl.create_default_context(cafile=self.path)
+
+    def server_context(self, name: str) -> ssl.SSLContext:
+        """Return what serves on loopback as somebody of this authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.sign(name, serves=True))
+        return context
 
 
 def rsa_key(path: Path) -> Path:

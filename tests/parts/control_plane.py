@@ -54,6 +54,7 @@ class ControlPlane:
             "--bind-address=127.0.0.1",
             "--leader-elect=false",
             "--use-service-account-credentials",
+            "--horizontal-pod-autoscaler-sync-period=2s",
             *FAST,
         )
         self._run(
@@ -143,15 +144,15 @@ class ControlPlane:
         token = self.admin.create(path, body)["status"]["token"]
         return Kube(port=self.port, authority=self.authority.path, token=token)
 
-    def write_kubeconfig(self, user: Kube, name: str) -> Path:
-        """Write what a client of that user reads."""
+    def write_kubeconfig(self, user: Kube, name: str, *, port: int = 0) -> Path:
+        """Write what a client of that user reads; `port`: of a proxy on the way."""
         who: Mapping[str, Any] = (
             {"token": user.token}
             if user.token
             else {"client-certificate": str(user.certificate), "client-key": str(user.key)}
         )
         cluster = {
-            "server": f"https://127.0.0.1:{self.port}",
+            "server": f"https://127.0.0.1:{port or self.port}",
             "certificate-authority": str(self.authority.path),
         }
         path = self.folder / f"{name}.kubeconfig"

@@ -4,11 +4,21 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 TIMEOUT_S: Final = 30.0
 FOUND: Final = range(200, 300)
+
+
+@cache
+def _context(authority: Path, certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """Reading certificates takes longer than most requests: once for each user."""
+    context = ssl.create_default_context(cafile=authority)
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 class KubeError(Exception):
@@ -37,9 +47,7 @@ class Kube:
         Raises:
             KubeError: it refused.
         """
-        context = ssl.create_default_context(cafile=self.authority)
-        if self.certificate is not None:
-            context.load_cert_chain(self.certificate, self.key)
+        context = _context(self.authority, self.certificate, self.key)
         connection = http.client.HTTPSConnection(
             "127.0.0.1", self.port, context=context, timeout=TIMEOUT_S
         )

@@ -9,7 +9,6 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Final
 
 from tests.parts.control_plane import ControlPlane
@@ -32,10 +31,8 @@ class Used:
 class MetricsApi:
     """A server on loopback; `used` is replaced whenever there is something new."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, context: ssl.SSLContext) -> None:
         self.used: tuple[Used, ...] = ()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._server.socket = context.wrap_socket(
@@ -48,7 +45,7 @@ class MetricsApi:
     @classmethod
     def register(cls, plane: ControlPlane) -> "MetricsApi":
         """Start one and let the API server of `plane` pass requests on to it."""
-        served = cls(*plane.authority.sign("metrics", serves=True))
+        served = cls(plane.authority.server_context("metrics"))
         spec = {
             "type": "ExternalName",
             "externalName": "localhost",

@@ -93,6 +93,17 @@ class Process:
         if self._child.poll() is not None:
             raise PartError(f"{self.name} ended with {self._child.returncode}:\n{self.tail()}")
 
+    def wait(self, deadline_s: float) -> int:
+        """Return the exit code of a program that ends by itself.
+
+        Raises:
+            PartError: it does not end in time.
+        """
+        try:
+            return self._child.wait(deadline_s)
+        except subprocess.TimeoutExpired as error:
+            raise PartError(f"{self.name} does not end:\n{self.tail()}") from error
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group; one that is gone already does not mind."""
         with contextlib.suppress(ProcessLookupError):

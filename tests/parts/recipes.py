@@ -1,6 +1,7 @@
-"""The real programs that tests run against, and how each is built from the Go module proxy.
+"""The real programs that tests run against, and how each is built from the Go module proxy or npm.
 
-A part has a folder beside this file with its `go.mod` and `go.sum`; they pin everything.
+A part has a folder beside this file with its `go.mod` and `go.sum`, or its `package.json` and
+`package-lock.json`; they pin everything.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part. `binaries`: file name to Go package. `prepare`: commands run in a copy of the
-    folder before the build, for sources that are generated.
+    """One part. `binaries`: file name to Go package; none for one of npm.
+
+    `prepare`: commands run in a copy of the folder before the build: they generate sources.
     """
 
     name: str
@@ -22,6 +24,11 @@ class Part:
     binaries: Mapping[str, str]
     ldflags: str = "-s -w"
     prepare: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def tool(self) -> str:
+        """The program that builds it."""
+        return "go" if self.binaries else "npm"
 
     @property
     def folder(self) -> Path:
@@ -57,4 +64,8 @@ OTELCOL: Final = Part(
         ),
     ),
 )
-PARTS: Final[Mapping[str, Part]] = {part.name: part for part in (KUBERNETES, KWOK, OTELCOL)}
+SENDER_GO: Final = Part(name="sender-go", version="1.44.0", binaries={"sender": "."})
+SENDER_JS: Final = Part(name="sender-js", version="2.12.1", binaries={})
+PARTS: Final[Mapping[str, Part]] = {
+    part.name: part for part in (KUBERNETES, KWOK, OTELCOL, SENDER_GO, SENDER_JS)
+}

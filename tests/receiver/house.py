@@ -11,9 +11,10 @@ import grpc
 import pyarrow as pa
 import pytest
 
-from knowledge.frames import FrameAnswer, FrameHead
+from knowledge.frames import FrameAnswer, FrameHead, Greeting
 from knowledge.framing import Unpacker, pack
 from knowledge.schemas import Signal
+from knowledge.sequences import Sequences
 from receiver.grpc_calls import SERVICES
 from receiver.main import Receiver
 from receiver.settings import ReceiverSettings
@@ -40,10 +41,23 @@ class Brain:
         self.heartbeats: list[dict[str, Any]] = []
         self.respond: Callable[[FrameHead], FrameAnswer | None] = self.kept
         self.connections: list[socket.socket] = []
+        self.identity = "brain"
+        self.horizon_unix_ns = 0
         self._listener: socket.socket | None = None
 
     def kept(self, head: FrameHead) -> FrameAnswer:
         return FrameAnswer(epoch=head.epoch, sequence=head.sequence, outcome="kept")
+
+    def _greeting(self) -> Greeting:
+        kept: dict[str, Sequences] = {}
+        for epoch, sequence in self.rows:
+            kept.setdefault(epoch, Sequences()).add(sequence)
+        return Greeting(
+            brain=self.identity,
+            kept=kept,
+            horizon_unix_ns=self.horizon_unix_ns,
+            ceiling_unix_ns=2**62,
+        )
 
     def start(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -97,6 +111,8 @@ class Brain:
                 for message in unpacker.feed(data):
                     if message.header.get("heartbeat"):
                         self.heartbeats.append(dict(message.header))
+                        if "hello" in message.header:
+                            connection.sendall(pack(self._greeting().as_header()))
                         continue
                     head = FrameHead.from_header(message.header)
                     self.frames_seen += 1

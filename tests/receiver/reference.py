@@ -24,7 +24,13 @@ PEERS = ("service.peer.name", "peer.service", "server.address", "net.peer.name")
 HOSTS = ("network.peer.address", "server.address", "net.peer.ip", "net.peer.name")
 PORTS = ("server.port", "net.peer.port")
 HTTP = ("http.response.status_code", "http.status_code")
-GRPC = ("rpc.response.status_code", "rpc.status_code", "rpc.grpc.status_code")
+GRPC = (
+    "rpc.response.status_code",
+    "rpc.status_code",
+    "rpc.grpc.status_code",
+    "grpc.status",
+    "rpc.connect_rpc.error_code",
+)
 
 
 def as_text(value: AnyValue) -> str | None:
@@ -81,6 +87,18 @@ def failed(span: Span) -> bool:
     return error
 
 
+def answered(span: Span) -> bool:
+    http = first(span.attributes, HTTP, lambda v: as_number(v, (), 100, 600))
+    grpc = first(span.attributes, GRPC, lambda v: as_number(v, GRPC_CODES, 0, 17))
+    return span.kind == CLIENT and (http is not None or grpc not in (None, 1, 4, 14))
+
+
+def is_stream(span: Span) -> bool:
+    http = first(span.attributes, HTTP, lambda v: as_number(v, (), 100, 600))
+    lasts_ns = span.end_time_unix_nano - span.start_time_unix_nano
+    return span.kind == SERVER and (http == 101 or lasts_ns >= 300 * 10**9)
+
+
 def span_row(span: Span, resource: Resource) -> dict[str, Any] | str:
     if not valid_id(span.trace_id, 16):
         return "invalid trace id"
@@ -95,9 +113,10 @@ def span_row(span: Span, resource: Resource) -> dict[str, Any] | str:
         "parent_span_id": span.parent_span_id if valid_id(span.parent_span_id, 8) else b"",
         "start_unix_ns": min(span.start_time_unix_nano, span.end_time_unix_nano),
         "end_unix_ns": span.end_time_unix_nano,
-        "kind": span.kind if 0 <= span.kind <= 5 else 0,
+        "kind": span.kind if 0 <= span.kind <= 5 and not is_stream(span) else 0,
         "name": span.name,
         "is_error": failed(span),
+        "is_answered": answered(span),
         "peer": peer or "",
         "address": address(span),
         **labels(resource),

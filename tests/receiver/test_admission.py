@@ -2,7 +2,7 @@
 
 import pytest
 
-from receiver.admission import ACTIVE_S, Gate
+from receiver.admission import ACTIVE_S, LATE_S, Gate
 from receiver.refusal import Refusal
 
 
@@ -84,3 +84,16 @@ def test_pressure_narrows_the_gate(ratio: float, admitted: int) -> None:
     outcomes = [reason(house.enter(10, "a")) for _ in range(12)]
     assert outcomes.count(None) == admitted
     assert outcomes[-1] == ("memory" if ratio == 0 else "overloaded")
+
+
+def test_a_long_queue_takes_no_more_of_those_that_fill_it() -> None:
+    house = gate()
+    assert [reason(house.enter(1, "greedy")) for _ in range(3)] == [None] * 3
+    house.waited(LATE_S + 0.1)
+    assert reason(house.enter(1, "greedy")) == "overloaded"
+    assert reason(house.foretell("greedy")) == "overloaded"
+    assert house.enter(1, "modest") is None
+    house.waited(LATE_S - 0.1)
+    assert reason(house.enter(1, "greedy")) == "overloaded"
+    house.waited(0.1)
+    assert house.enter(1, "greedy") is None

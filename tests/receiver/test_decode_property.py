@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from knowledge.schemas import Signal
 from receiver.decode import decode
+from receiver.principals import NOBODY, Principal
 from tests.receiver.reference import (
     GRPC,
     HTTP,
@@ -145,13 +146,41 @@ def build(request: Any, groups_of: str, scopes_of: str, items_of: str, content: 
     return request
 
 
+SENDERS = (
+    Principal(name="gateway", services=("*",)),
+    NOBODY,
+    Principal(name="carts", services=("shop/c*", "/cart")),
+)
+
+
+def sent_by(sender: Principal, row: dict[str, Any]) -> dict[str, Any]:
+    service = (row["namespace"], row["service"])
+    spoken_for = {
+        "gateway": True,
+        "": False,
+        "carts": service in {("shop", "cart"), ("", "cart")},
+    }
+    return {"principal": sender.name, "is_verified": spoken_for[sender.name]}
+
+
 def assert_decodes_to(signal: Signal, requests: list[Any], wanted: list[list[Any]]) -> None:
     """`wanted`: per request its rows, or for an item without one the reason."""
-    decoded = decode(signal, [r.SerializeToString() for r in requests], items_max=10_000)
+    senders = [SENDERS[number % len(SENDERS)] for number in range(len(requests))]
+    decoded = decode(
+        signal,
+        [request.SerializeToString() for request in requests],
+        items_max=10_000,
+        principals=senders,
+    )
     decoded.rows.validate(full=True)
     rejected = [dict(Counter(row for row in rows if isinstance(row, str))) for rows in wanted]
     assert [dict(outcome) for outcome in decoded.outcomes] == rejected  # type: ignore[arg-type]
-    kept = [row for rows in wanted for row in rows if isinstance(row, dict)]
+    kept = [
+        row | sent_by(sender, row)
+        for rows, sender in zip(wanted, senders, strict=True)
+        for row in rows
+        if isinstance(row, dict)
+    ]
     found = decoded.rows.to_pylist()
     if signal == "metrics":  # one kind after the other
         kept.sort(key=repr)

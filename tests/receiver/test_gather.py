@@ -11,6 +11,7 @@ LONG_S = 30.0
 @dataclass(frozen=True)
 class One:
     body: bytes = b"x"
+    client: str = ""
 
 
 def test_what_came_is_taken_together_once_enough_is_there() -> None:
@@ -43,3 +44,16 @@ def test_a_close_lets_out_what_is_there_and_then_nothing() -> None:
     gathering.close()
     assert len(gathering.take()) == 1
     assert gathering.take() == []
+
+
+def test_of_very_much_each_client_has_its_turn_and_the_rest_keeps_its_order() -> None:
+    gathering: Gathering[One] = Gathering(wait_s=0.0, enough_bytes=4)
+    for number in range(20):
+        gathering.put(One(bytes([number]), "greedy"))
+    gathering.put(One(b"m", "modest"))
+    taken = [[one.body for one in gathering.take()] for _ in range(3)]
+    assert taken[0] == [b"\0", b"m", b"\1", b"\2"]
+    assert taken[1] == [b"\3", b"\4", b"\5", b"\6"]
+    gathering.close()
+    left = [one for batch in iter(gathering.take, []) for one in batch]
+    assert len(left) == 21 - 8 - len(taken[2])

@@ -64,6 +64,9 @@ def test_full_success_is_an_empty_response_once_the_rows_are_kept(
     assert brain.table().column("name").to_pylist() == ["a", "b"]
     counts = house.receiver.counters.snapshot()
     assert (counts["requests"], counts["spans"]) == (1, 2)
+    assert (counts["accepted_spans_grpc"], counts["ack_count"]) == (2, 1)
+    shop = {"namespace": "", "service": "", "accepted": 2, "rejected": 0, "inherited": 0}
+    assert counts["services"] == [shop]
 
 
 def test_metrics_and_logs_arrive_too(start: Start, brain: Brain) -> None:

@@ -77,7 +77,7 @@ def test_a_client_keeps_few_slow_bodies_and_none_for_ever() -> None:
         assert isinstance(readers.enter("a", partial(ended.append, f"a{number}")), Reader)
     assert isinstance(readers.enter("b", lambda: ended.append("b")), Reader)
     assert readers.look() == 0
-    clock.now_s = 1.5
+    clock.now_s = 4.5
     assert readers.look() == 2
     assert ended == ["a0", "a1"]
     clock.now_s = 11.0
@@ -91,7 +91,7 @@ def test_another_client_gets_the_place_of_whoever_has_most() -> None:
     readers, ended = readers_of(clock, places=2)
     first = readers.enter("a", lambda: ended.append("first"))
     readers.enter("a", lambda: ended.append("second"))
-    clock.now_s = 0.5
+    clock.now_s = 1.5
     assert isinstance(readers.enter("a", lambda: None), Refusal)
     assert ended == []
     assert isinstance(readers.enter("b", lambda: None), Refusal)  # it waits 0 s for it

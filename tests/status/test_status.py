@@ -89,6 +89,7 @@ def snapshot() -> StatusSnapshot:
         is_warm=True,
         freshness=(Freshness(signal="traces", age_s=None, rows=0),),
         ingest=(),
+        senders={},
         receivers={},
         tables=replace(WindowTables.empty(0, 15 * 10**9), services=_services()),
         symptoms=(),

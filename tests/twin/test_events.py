@@ -1,5 +1,7 @@
 """What happens in a healthy cluster leaves it healthy."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.campaigns.town import TOWN
@@ -54,3 +56,9 @@ def test_copies_of_a_world_part_ways_by_their_seed() -> None:
         return other.take_telemetry()
 
     assert goes_on(1) == goes_on(1) != goes_on(2)
+
+
+def test_the_room_on_the_nodes_is_what_the_pods_leave() -> None:
+    world = World(replace(TOWN, pods_max=20), 3, START)
+    assert {workload.room for workload in world.report().workloads} == {2}
+    assert {workload.room for workload in World(TOWN, 3, START).report().workloads} == {None}

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ import yaml
 
 from homeostat.demo.processes import SocketClient, free_address
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 
 
 class Service:
     """`homeostat run` with a clock that the test drives; start it, ask it, end it."""
 
-    def __init__(self, directory: Path, **sections: Any) -> None:
+    def __init__(
+        self, directory: Path, *, receiver: Mapping[str, Any] | None = None, **sections: Any
+    ) -> None:
         self.directory = directory
         self.otlp = free_address()
         self.otlp_http = free_address()
@@ -31,7 +33,11 @@ class Service:
         self.now_unix_ns = self.start_unix_ns
         settings = {
             "state_dir": str(directory),
-            "receiver": {"grpc": {"listen": self.otlp}, "http": {"listen": self.otlp_http}},
+            "receiver": {
+                "grpc": {"listen": self.otlp},
+                "http": {"listen": self.otlp_http},
+                **(receiver or {}),
+            },
             "status": {"listen": self.web},
             "clock": {"kind": "driven", "start_unix_ns": self.start_unix_ns},
             "knowledge": {"journal": str(directory / "journal.db")},
@@ -40,15 +46,24 @@ class Service:
         }
         config = directory / "homeostat.yaml"
         config.write_text(yaml.safe_dump(settings))
+        self._config = config
         self.log = directory / "log.txt"
-        with self.log.open("wb") as log:
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also again after its end; the log goes on."""
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "homeostat", "run", "--config", str(config)],
+                [sys.executable, "-m", "homeostat", "run", "--config", str(self._config)],
                 stdout=log,
                 stderr=log,
             )
+        self.find_clock()
+
+    def find_clock(self) -> None:
+        """Connect to the clock of the present brain, once receivers have found it too."""
         self.until(self.is_ready)
-        self._clock = SocketClient(directory / "clock.sock", timeout_s=DEADLINE_S)
+        self._clock = SocketClient(self.directory / "clock.sock", timeout_s=DEADLINE_S)
 
     def until(self, is_true: Any) -> float:
         """Poll until something holds; return the seconds that it took."""

@@ -11,14 +11,18 @@ import msgspec
 from healing.cluster.kube import releases, workloads
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.facts import Facts, report_of
-from healing.cluster.kube.mutator import Mutator
+from healing.cluster.kube.fence import fence
+from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
 from healing.cluster.kube.reflector import Reflector, decoder
 from healing.cluster.kube.scalers import collection
 from healing.cluster.kube.settings import KubernetesSettings
+from healing.cluster.kube.subjects import seen_of
 from healing.cluster.kube.usage import Usage
+from healing.cluster.succession import Fenced
 from knowledge.cluster import (
+    Change,
     ClusterReport,
     ClusterUnavailableError,
     WriteIntent,
@@ -49,7 +53,9 @@ class KubernetesCluster:
         *,
         now_unix_ns: Callable[[], int],
         rng: Random | None = None,
+        permit: Permit = lambda _: None,
     ) -> None:
+        self._permit = permit
         self._settings = settings
         self._now_unix_ns = now_unix_ns
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
@@ -82,6 +88,23 @@ class KubernetesCluster:
         assert self._mutator is not None  # begun
         return await self._mutator.write(intent)
 
+    async def fence(self, change: Change, *, epoch: int) -> Fenced | None:
+        """Make every write to the object of `change` that an earlier epoch has under way fail.
+
+        Returns what reached it before; None where it is gone.
+
+        Raises:
+            ClusterUnavailableError: it could not be done now.
+        """
+        await self._begin()
+        assert self._api is not None  # begun
+        body = await fence(self._api, change, epoch=epoch)
+        if body is None:
+            return None
+        self._note(body)
+        seen = seen_of(change, body)
+        return Fenced(last_action_id=seen.last_action_id, resource_version=seen.token)
+
     async def close(self) -> None:
         """End all watches and connections; safe to call twice."""
         for task in self._tasks:
@@ -104,7 +127,9 @@ class KubernetesCluster:
             except ApiSettingsError as error:
                 raise ClusterUnavailableError(str(error)) from error
             self._api = api
-            self._mutator = Mutator(api, now_unix_ns=self._now_unix_ns, on_written=self._note)
+            self._mutator = Mutator(
+                api, now_unix_ns=self._now_unix_ns, on_written=self._note, permit=self._permit
+            )
             self._usage = Usage(api, period_s=settings.usage_s)
             self._caches = {
                 "namespaces": self._cache("/api/v1/namespaces", decoder(Bare)),

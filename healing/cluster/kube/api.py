@@ -160,3 +160,30 @@ class Api:
             await session.connector.close(abort_ssl=True)
         await self._client.close()  # type: ignore[no-untyped-call]
         await asyncio.sleep(FAREWELL_S)
+
+
+class LateApi(Api):
+    """Connects with its first request: for what is wired before there is an event loop."""
+
+    def __init__(self, *, kubeconfig: Path | None, context: str | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._connecting = asyncio.Lock()
+        self._connected: Api | None = None
+
+    async def _call(self, *arguments: Any) -> Any:
+        async with self._connecting:
+            if self._connected is None:
+                try:
+                    self._connected = await Api.connect(
+                        kubeconfig=self._kubeconfig, context=self._context
+                    )
+                except ApiSettingsError as error:
+                    raise ConnectionError(str(error)) from error
+        return await self._connected._call(*arguments)  # noqa: SLF001 - its own kind
+
+    async def close(self) -> None:
+        """Close all connections, if there are any."""
+        if self._connected is not None:
+            await self._connected.close()
+            self._connected = None

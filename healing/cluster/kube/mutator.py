@@ -13,27 +13,39 @@ from healing.cluster.kube.api import UNREACHABLE, Answer, Api
 from healing.cluster.kube.patches import Touch, allowed_paths, is_set, patch_of, strayed, touch_of
 from healing.cluster.kube.releases import release_number
 from healing.cluster.kube.subjects import moved, name_of, path_of, seen_of
-from knowledge.cluster import ClusterUnavailableError, RollBackRelease, WriteIntent, WriteOutcome
+from knowledge.cluster import (
+    ClusterUnavailableError,
+    OvertakenError,
+    RollBackRelease,
+    WriteIntent,
+    WriteOutcome,
+)
 
-Status = Literal["applied", "conflict", "failed", "unknown"]
+Status = Literal["applied", "refused", "conflict", "failed", "unknown"]
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 INVALID: Final = 422
 SERVER_ERROR: Final = 500
-LOOKS_MAX: Final = 5
-"""The controller writes a workload's status between our look and our patch, which fails the patch's
-own test and surely changes nothing: then it is looked at and compared anew."""
-OVERTAKEN: Final = "it was changed at the moment of the write"
 
 OnWritten = Callable[[bytes], None]
 """Takes the object of a successful write, so that we read what we wrote."""
+Permit = Callable[[WriteIntent], str | None]
+"""Asked with nothing between it and the patch: why it may not be sent (any more), or None."""
 
 
 class Mutator:
     """Writes intents to Deployments and to the floors of their autoscalers."""
 
-    def __init__(self, api: Api, *, now_unix_ns: Callable[[], int], on_written: OnWritten) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        now_unix_ns: Callable[[], int],
+        on_written: OnWritten,
+        permit: Permit = lambda _: None,
+    ) -> None:
         self._api = api
+        self._permit = permit
         self._now_unix_ns = now_unix_ns
         self._on_written = on_written
 
@@ -42,11 +54,9 @@ class Mutator:
 
         Raises:
             ClusterUnavailableError: the API server could not even be looked at; nothing was sent.
+            OvertakenError: somebody, or only the status, changed the object meanwhile.
         """
-        for _ in range(LOOKS_MAX):
-            status, reason = await self._write(intent)
-            if reason != OVERTAKEN:
-                break
+        status, reason = await self._write(intent)
         return WriteOutcome(
             intent_id=intent.id,
             status=status,
@@ -111,6 +121,9 @@ class Mutator:
         intent: WriteIntent,
         live: dict[str, Any],
     ) -> tuple[Status, str]:
+        refusal = self._permit(intent)
+        if refusal is not None:
+            return "refused", refusal
         try:
             answer = await self._api.patch(path, operations, is_dry_run=False)
         except UNREACHABLE as error:
@@ -148,14 +161,18 @@ class Mutator:
     async def _refusal(
         self, path: str, answer: Answer, live: dict[str, Any], where: str
     ) -> tuple[Status, str]:
-        """Why the server said no. A failed test comes as 422, like any other invalid patch."""
+        """Why the server said no. A failed test comes as 422, like any other invalid patch.
+
+        Raises:
+            OvertakenError: the object is not what was looked at any more.
+        """
         if answer.status == CONFLICT:
-            return "conflict", OVERTAKEN
+            raise OvertakenError(path)
         if answer.status == INVALID:
             now = await self._look(path)
             then = live["metadata"]["resourceVersion"]
             if now.ok and then != now.json()["metadata"]["resourceVersion"]:
-                return "conflict", OVERTAKEN
+                raise OvertakenError(path)
         return "failed", where + answer.message()
 
     async def _release(self, change: RollBackRelease, live: dict[str, Any]) -> Any:

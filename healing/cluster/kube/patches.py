@@ -66,11 +66,11 @@ def patch_of(intent: WriteIntent, touch: Touch, live: Mapping[str, Any]) -> list
     """Return the whole write."""
     meta = live["metadata"]
     tests = [
-        _operation("test", ("metadata", "uid"), meta["uid"]),
-        _operation("test", ("metadata", "resourceVersion"), meta["resourceVersion"]),
+        operation("test", ("metadata", "uid"), meta["uid"]),
+        operation("test", ("metadata", "resourceVersion"), meta["resourceVersion"]),
     ]
     if touch.before is not None:
-        tests.append(_operation("test", touch.path, touch.before))
+        tests.append(operation("test", touch.path, touch.before))
     values: dict[tuple[str, ...], Any] = {
         touch.path: touch.after,
         ("metadata", "annotations", ACTION): note_of(intent),
@@ -128,13 +128,14 @@ def _sets(live: Mapping[str, Any], values: Mapping[tuple[str, ...], Any]) -> lis
         for length in range(1, len(path)):
             parent = path[:length]
             if parent not in made and not isinstance(_at(live, parent), dict):
-                operations.append(_operation("add", parent, {}))
+                operations.append(operation("add", parent, {}))
                 made.add(parent)
-        operations.append(_operation("add", path, value))
+        operations.append(operation("add", path, value))
     return operations
 
 
-def _operation(name: str, path: tuple[str, ...], value: Any) -> Operation:
+def operation(name: str, path: tuple[str, ...], value: Any) -> Operation:
+    """Return one operation of a JSON Patch, its path as a pointer."""
     return {"op": name, "path": _pointer(path), "value": value}
 
 

@@ -2,7 +2,9 @@
 
 Being able to patch a Deployment is being able to run anything under its service account, so the
 right to write is a Role in each namespace that healing is on for, never a ClusterRole. There is no
-wildcard, no secret, no exec, no delete and no create in it.
+wildcard, no secret, no exec and no delete in it, and of others' objects nothing is created but
+events. Lease and ledger are in our own namespace; RBAC cannot name an object that is yet to be
+made, so what can be created there is held by `admission.py` only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,6 +35,17 @@ WRITES: Final[Mapping[ActionKind, tuple[Rule, ...]]] = {
 """What each action writes to: the object itself, so that effect and record are one."""
 
 
+EVENTS: Final[Rule] = ("events.k8s.io", ("events",), ("create", "patch"))
+"""What was done is told on its target too."""
+OWN: Final[tuple[tuple[Rule, tuple[str, ...]], ...]] = (
+    (("coordination.k8s.io", ("leases",), ("create",)), ()),
+    (("coordination.k8s.io", ("leases",), ("get", "update")), ("homeostat",)),
+    (("", ("configmaps",), ("create",)), ()),
+    (("", ("configmaps",), ("get", "update")), ("homeostat-ledger",)),
+)
+"""What several replicas share, in our own namespace; with the names of the objects."""
+
+
 def manifests(settings: HealingSettings, *, own_namespace: str) -> tuple[dict[str, Any], ...]:
     """Return what a cluster's administrator applies, in order."""
     account = {"kind": "ServiceAccount", "name": NAME, "namespace": own_namespace}
@@ -46,9 +59,14 @@ def manifests(settings: HealingSettings, *, own_namespace: str) -> tuple[dict[st
         _role("ClusterRole", reader, None, READS),
         _binding("ClusterRole", reader, None, account),
     ]
+    keeper = _role("Role", f"{NAME}-keeper", own_namespace, (rule for rule, _ in OWN))
+    for rule, (_, names) in zip(keeper["rules"], OWN, strict=True):
+        if names:
+            rule["resourceNames"] = list(names)
+    objects += [keeper, _binding("Role", f"{NAME}-keeper", own_namespace, account)]
     for namespace in healed_namespaces(settings):
         healer = f"{NAME}-healer"
-        objects.append(_role("Role", healer, namespace, _writes(settings, namespace)))
+        objects.append(_role("Role", healer, namespace, (*_writes(settings, namespace), EVENTS)))
         objects.append(_binding("Role", healer, namespace, account))
     return tuple(objects)
 

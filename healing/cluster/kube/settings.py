@@ -20,5 +20,8 @@ class KubernetesSettings:
     replicas_max: int = 10
     """The most replicas of a workload whose owner did not say so by annotation."""
 
+    lease_s: float = 13.0
+    """How long a leader that is not heard of any more keeps its lease."""
+
     usage_s: float = 15.0
     """How often the metrics API is asked what pods use; it measures that often by default."""

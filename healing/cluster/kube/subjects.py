@@ -1,10 +1,12 @@
 """The object that a change is written to: where it is, and what must be known of it before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from healing.cluster.kube.names import FENCE
 from healing.cluster.kube.objects import ScalerObject
 from healing.cluster.kube.scalers import FLOORS, collection
 from healing.cluster.kube.workloads import action_of, boil_down
@@ -26,6 +28,17 @@ def path_of(change: Change) -> str:
     if isinstance(change, SetFloor):
         return f"{collection(change.scaler_kind, target.namespace)}/{change.scaler_name}"
     return f"/apis/apps/v1/namespaces/{target.namespace}/deployments/{target.name}"
+
+
+def uid_of(change: Change) -> str:
+    """Return the uid that the object must have."""
+    return change.scaler_uid if isinstance(change, SetFloor) else change.target.uid
+
+
+def fence_of(live: Mapping[str, Any]) -> int:
+    """Return the epoch that last took an object over; 0: none."""
+    text = (live["metadata"].get("annotations") or {}).get(FENCE, "")
+    return int(text) if text.isdigit() else 0
 
 
 def name_of(change: Change) -> str:
@@ -56,8 +69,10 @@ def seen_of(change: Change, body: bytes) -> Seen:
 def moved(intent: WriteIntent, live: dict[str, Any], seen: Seen) -> str | None:
     """Return why the object is not what the intent was made for, None where it is."""
     change = intent.change
-    uid = live["metadata"]["uid"]
-    wanted = change.scaler_uid if isinstance(change, SetFloor) else change.target.uid
+    fence = fence_of(live)
+    if 0 < intent.epoch < fence:  # 0: a person's own order
+        return f"epoch {fence} has taken over from {intent.epoch}"
+    uid, wanted = live["metadata"]["uid"], uid_of(change)
     if uid != wanted:
         return f"uid is {uid}, not {wanted}"
     if seen.token != intent.resource_version:

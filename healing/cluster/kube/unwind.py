@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from healing.cluster.gate import write_guarded
 from healing.cluster.kube import workloads
 from healing.cluster.kube.api import UNREACHABLE, Api
 from healing.cluster.kube.workloads import Deployed, action_of
@@ -26,6 +27,7 @@ from knowledge.cluster import (
     WriteOutcome,
 )
 from knowledge.identity import WorkloadKey
+from knowledge.plans import Refused
 
 DEPLOYMENTS: Final = "/apis/apps/v1/deployments"
 
@@ -118,32 +120,23 @@ async def unwind(
     """Take back what can be; each write has its preconditions, like any other.
 
     A person asks for it, so it needs no evidence; but what somebody else steers by now is theirs.
-
-    Raises:
-        ClusterUnavailableError: the cluster does not answer.
     """
-    outcomes = []
-    for intent in (each.undo for each in held if each.undo is not None):
-        reason = _not_ours(intent, await cluster.report())
-        if reason is None:
-            outcomes.append(await cluster.write(intent))
-        else:
-            outcomes.append(
-                WriteOutcome(
-                    intent_id=intent.id,
-                    status="refused",
-                    reason=reason,
-                    finished_unix_ns=now_unix_ns(),
-                )
-            )
-    return tuple(outcomes)
+    undos = (each.undo for each in held if each.undo is not None)
+    return tuple(
+        [await write_guarded(cluster, undo, _not_ours, now_unix_ns=now_unix_ns) for undo in undos]
+    )
 
 
-def _not_ours(intent: WriteIntent, report: ClusterReport) -> str | None:
+def _not_ours(intent: WriteIntent, report: ClusterReport) -> Refused | None:
+    """Ask what a person who gave the order may not know."""
     workload = report.workload(intent.change.target)
     if workload is None:
-        return f"the cluster knows no {intent.change.target}"
-    return why_untouchable(workload) or other_controller(workload, intent.change)
+        reason: str | None = f"the cluster knows no {intent.change.target}"
+    else:
+        reason = why_untouchable(workload) or other_controller(workload, intent.change)
+    if reason is None:
+        return None
+    return Refused(issue_id=intent.issue_id, guard="unwind", reason=reason)
 
 
 def _of(deployed: Deployed, now_unix_ns: int) -> InForce | None:
@@ -159,7 +152,7 @@ def _of(deployed: Deployed, now_unix_ns: int) -> InForce | None:
     intent = _undo(
         Scale(target=key, replicas=before, replicas_before=after),
         name=str(action.get("id")),
-        epoch=int(action.get("epoch", 0)),
+        epoch=0,
         token=deployed.token(),
         now_unix_ns=now_unix_ns,
     )

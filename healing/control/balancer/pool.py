@@ -73,6 +73,8 @@ def step(
     """Return the pool after one update. `rng` gives a number of [0, 1)."""
     now_s = now_unix_ns / 1e9
     addresses = tuple(told.capacities)
+    oldest = now_s - settings.outlier.window_s  # what a log gives back is the past
+    told = replace(told, calls=tuple(c for c in told.calls if c.end_unix_s >= oldest))
     if not state.in_force.weights:
         begun = _configured(told.capacities)
         state = replace(state, proposed=begun, in_force=begun)

@@ -26,6 +26,8 @@ def _slice(begin_s: int, end_s: int, per_s: int = 1) -> TelemetrySlice:
             "end_unix_ns": begin_s * S + index * S // per_s,
             "kind": 2,
             "is_error": False,
+            "is_verified": False,
+            "is_answered": False,
             "service": "front",
         }
         for index in range((end_s - begin_s) * per_s)

@@ -19,7 +19,7 @@ from tests.parts.control_plane import ControlPlane
 from tests.parts.metrics_api import MetricsApi
 from tests.parts.process import Process, free_port
 
-RELEASE_AGE_S: Final = 35.0
+RELEASE_AGE_S: Final = 75.0
 """A story has no patience: what is older than this counts as a release of long ago."""
 
 

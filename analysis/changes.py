@@ -1,0 +1,93 @@
+"""What was changed within the last minutes: most incidents follow a change, so each issue shows it.
+
+The cluster tells of releases and replicas by what its reports differ in; telemetry tells of a
+version that a service had not run before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from analysis.settings import AnalysisSettings
+from knowledge.cluster import ClusterReport
+from knowledge.identity import ServiceKey, WorkloadKey
+from knowledge.issues import ChangeEvent, ChangeKind
+from knowledge.windows import WindowTables
+
+EVENTS_MAX: Final = 1_000
+SHOWN_MAX: Final = 10
+VERSIONS_MAX: Final = 16
+"""Versions remembered of a service: one that writes a new one into each span is no news."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Events of the last minutes, oldest first, and what they were told from."""
+
+    events: tuple[ChangeEvent, ...] = ()
+    workloads: Mapping[WorkloadKey, tuple[int, int]] = field(default_factory=dict)
+    versions: Mapping[ServiceKey, tuple[str, ...]] = field(default_factory=dict)
+
+    def after(
+        self,
+        tables: WindowTables,
+        cluster: ClusterReport | None,
+        settings: AnalysisSettings,
+        *,
+        now_unix_ns: int,
+    ) -> "Changes":
+        """Return the changes after one more look; the first look at something is no change."""
+        events = list(self.events)
+        workloads = self.workloads
+        if cluster is not None:
+            workloads = {w.key: (w.revision, w.replicas) for w in cluster.workloads}
+            events += self._of_cluster(cluster)
+        versions = dict(self.versions)
+        for row in tables.instances.iter_rows(named=True):
+            service = ServiceKey(namespace=row["namespace"], name=row["service"])
+            known, version = versions.get(service, ()), row["version"]
+            if not version or version in known:
+                continue
+            if known and len(known) < VERSIONS_MAX:
+                text = f"{service} began to run version {version}, before {known[-1]}"
+                events.append(_event(tables.end_unix_ns, "version", str(service), text))
+            versions[service] = (*known, version)[-VERSIONS_MAX:]
+        horizon = now_unix_ns - int(settings.change_retention_s * 1e9)
+        kept = [event for event in events if event.unix_ns >= horizon]
+        return replace(
+            self, events=tuple(kept[-EVENTS_MAX:]), workloads=workloads, versions=versions
+        )
+
+    def _of_cluster(self, cluster: ClusterReport) -> list[ChangeEvent]:
+        found = []
+        for workload in cluster.workloads:
+            before = self.workloads.get(workload.key)
+            if before is None:
+                continue
+            revision, replicas = before
+            subject = str(workload.key)
+            if workload.revision != revision:
+                release = workload.current_revision()
+                at = release.created_unix_ns if release else cluster.observed_unix_ns
+                version = release.version if release else str(workload.revision)
+                text = f"{subject} went to release {version}"
+                found.append(_event(max(at, 0), "release", subject, text))
+            if workload.replicas != replicas:
+                text = f"{subject} was scaled from {replicas} to {workload.replicas} replicas"
+                found.append(_event(cluster.observed_unix_ns, "scale", subject, text))
+        return found
+
+    def concerning(
+        self,
+        services: tuple[ServiceKey, ...],
+        workloads: Mapping[ServiceKey, WorkloadKey],
+    ) -> tuple[ChangeEvent, ...]:
+        """Return the changes of these services and of their workloads, the newest first."""
+        subjects = {str(service) for service in services}
+        subjects |= {str(workloads[service]) for service in services if service in workloads}
+        mine = [event for event in self.events if event.subject in subjects]
+        return tuple(sorted(mine, key=lambda e: (-e.unix_ns, e.kind, e.subject))[:SHOWN_MAX])
+
+
+def _event(unix_ns: int, kind: ChangeKind, subject: str, text: str) -> ChangeEvent:
+    return ChangeEvent(unix_ns=unix_ns, kind=kind, subject=subject, text=text)

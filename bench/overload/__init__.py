@@ -1,0 +1,1 @@
+"""Overload, as a whole service meets it."""
