@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns bench-overload bench-ack
+.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns bench-overload bench-ack test-traffic
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
 
 test: lint ## everything that runs in minutes
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories
+	$(BIN)/python -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories --ignore=tests/traffic
 
 seeds: $(VENV)/dev.stamp ## twenty demos, each healed in time and nothing else touched
 	$(BIN)/python -m pytest tests/whole/test_demo.py --seeds 20
@@ -27,7 +27,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 cover: $(VENV)/dev.stamp
-	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories
+	$(BIN)/coverage run -m pytest --ignore=tests/cluster --ignore=tests/collector --ignore=tests/stories --ignore=tests/traffic
 	$(BIN)/coverage report
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
@@ -87,6 +87,10 @@ parts: $(VENV)/dev.stamp ## the real programs that tests run against, into ~/.ca
 test-collector: $(VENV)/dev.stamp ## the real Collector and official SDKs send, through restarts (needs Go and npm once)
 	$(BIN)/python -m tests.parts.build otelcol sender-go sender-js
 	$(BIN)/python -m pytest tests/collector
+
+test-traffic: $(VENV)/bench.stamp ## real Envoy and HAProxy are kept in balance (~3 min; needs apt-get once)
+	$(BIN)/python -m tests.parts.proxies
+	$(BIN)/python -m pytest tests/traffic
 
 million: $(VENV)/dev.stamp ## 1,000,000 spans through the Collector, and a kill of all of Homeostat amid them
 	$(BIN)/python -m tests.parts.build otelcol

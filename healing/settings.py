@@ -6,6 +6,7 @@ from typing import Final, Literal, get_args
 
 from healing.autoscalers import AutoscalerSettings, RegulationSettings, require_names
 from healing.maintenance import MaintenanceWindow
+from healing.traffic.settings import TrafficSettings
 from knowledge.bounds import require_positive
 from knowledge.plans import Mode
 
@@ -159,6 +160,9 @@ class HealingSettings:
     release_age_s_max: float = 900.0
     """A release older than this is not suspected."""
 
+    traffic: TrafficSettings = field(default_factory=TrafficSettings)
+    """Pools of backends whose weights are kept in balance."""
+
     autoscalers: Mapping[str, AutoscalerSettings] = field(default_factory=dict)
     """The workloads that are kept in balance, by namespace/deployment; none unless named."""
 
@@ -174,6 +178,10 @@ class HealingSettings:
     def widest_mode(self) -> Mode:
         """The most that may happen anywhere."""
         return max((self.mode, *self.namespaces.values()), key=_RANK.__getitem__)
+
+    def mode_of_pool(self, namespace: str, mode: Mode) -> Mode:
+        """The mode of a pool of backends: its own, at most that of its namespace."""
+        return min(self.namespaces.get(namespace, self.mode), mode, key=_RANK.__getitem__)
 
     def mode_for(self, namespace: str, kind: ActionKind) -> Mode:
         """The mode that holds for one kind of action in one namespace."""

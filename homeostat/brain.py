@@ -1,16 +1,13 @@
 """The brain: one process, one loop. Buffers, the control plane, the journal, the status surface."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-import uvicorn
 from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
@@ -24,7 +21,10 @@ from homeostat.intake import Intake, Times
 from homeostat.restoration import Restoration
 from homeostat.settings import Settings
 from homeostat.tokens import TokenError, own_token
+from homeostat.traffic import Traffic
 from homeostat.version import VERSION
+from homeostat.web import bind
+from homeostat.web import server as http_server
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
@@ -76,13 +76,25 @@ class Brain:
             stopped=EmergencyStop(settings.stop_file).reason,
             back_s=settings.analysis.window_s if has_log else 0.0,
         )
+        self.traffic = Traffic(settings.healing, self.clock.now_unix_ns, self._forbids_weights)
         self._restoration = Restoration(receivers=settings.receiver.processes if has_log else 0)
-        self.intake = Intake(self._buffers, self._times, replayed=self._restoration.done)
+        self.intake = Intake(
+            self._buffers,
+            self._times,
+            replayed=self._restoration.done,
+            on_spans=self.traffic.take,
+        )
         if has_log:
             self._buffers.hold(self.control.needed_since_unix_ns())
         elif epoch > 1:
             reason = "the analysis was started anew, what it held in memory is lost"
             self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=reason))
+
+    def _forbids_weights(self) -> str | None:
+        """Why no proxy may be told of new weights now; None: they may."""
+        if self.control.replica.role == "standby":
+            return "another replica leads"
+        return self.control.halted or EmergencyStop(self._settings.stop_file).reason()
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
@@ -152,6 +164,7 @@ class Brain:
             stopped=EmergencyStop(self._settings.stop_file).reason(),
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,
+            traffic=self.traffic.records(),
         )
 
 
@@ -185,16 +198,13 @@ def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesClu
             )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the brain has one way to stop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the brain."""
-        yield
-
-
-async def _serve(brain: Brain, settings: Settings, web: socket.socket, token: str) -> None:
+async def _serve(
+    brain: Brain,
+    settings: Settings,
+    web: socket.socket,
+    endpoints: socket.socket | None,
+    token: str,
+) -> None:
     """Run all loops until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -212,8 +222,7 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket, token: st
         version=VERSION,
         desk=desk,
     )
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
-    server = _Server(config)
+    server, endpoint_server = http_server(app), http_server(brain.traffic.app())
     async with asyncio.TaskGroup() as tasks:
         eternal = [
             tasks.create_task(brain.intake.serve(settings.frames_socket), name="frames"),
@@ -222,10 +231,15 @@ async def _serve(brain: Brain, settings: Settings, web: socket.socket, token: st
         if brain.replicated is not None:
             lease = brain.replicated.succession.leadership.run()
             eternal.append(tasks.create_task(lease, name="lease"))
-        http = tasks.create_task(server.serve(sockets=[web]), name="status")
+        if settings.healing.traffic.pools:
+            eternal.append(tasks.create_task(brain.traffic.run(), name="traffic"))
+        http = [tasks.create_task(server.serve(sockets=[web]), name="status")]
+        if endpoints is not None:
+            serving = endpoint_server.serve(sockets=[endpoints])
+            http.append(tasks.create_task(serving, name="endpoints"))
         await stop.wait()
-        server.should_exit = True
-        await http
+        server.should_exit = endpoint_server.should_exit = True
+        await asyncio.gather(*http)
         for task in eternal:
             task.cancel()
     if brain.replicated is not None:
@@ -249,18 +263,22 @@ def run(settings: Settings) -> int:
     # frames come and go as in a receiver: fresh pages would cost more than all else that is done
     keep_large_buffers()
     os.umask(0o077)  # sockets and journal are our user's alone
-    host, _, port = settings.status.listen.rpartition(":")
-    web = socket.socket()
-    web.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listen, key = settings.status.listen, "status.listen"
     try:
-        web.bind((host, int(port)))
+        web = bind(listen)
+        endpoints = None
+        if settings.healing.traffic.endpoints_listen:
+            listen, key = (
+                settings.healing.traffic.endpoints_listen,
+                "healing.traffic.endpoints_listen",
+            )
+            endpoints = bind(listen)
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         journal = Journal.open(settings.knowledge.journal)
         token = own_token(settings.token_file)
     except OSError as error:
         sys.stderr.write(
-            f"cannot listen on {settings.status.listen}: {error.strerror}; "
-            "stop the other process or set status.listen\n"
+            f"cannot listen on {listen}: {error.strerror}; stop the other process or set {key}\n"
         )
         return CANNOT_SERVE
     except JournalError as error:
@@ -276,7 +294,7 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     try:
-        asyncio.run(_serve(brain, settings, web, token))
+        asyncio.run(_serve(brain, settings, web, endpoints, token))
     finally:
         journal.close()
     return 0

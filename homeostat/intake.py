@@ -51,8 +51,13 @@ class Intake:
         clock: Callable[[], Times],
         *,
         replayed: Callable[[str], None] = lambda _: None,
+        on_spans: Callable[[pa.Table], None] = lambda _: None,
     ) -> None:
-        """`replayed` hears of each receiver that has given back what its log holds."""
+        """`replayed` hears of each receiver that has given back what its log holds.
+
+        `on_spans` sees spans that are kept.
+        """
+        self._on_spans = on_spans
         self._buffers = buffers
         self._clock = clock
         self._replayed = replayed
@@ -86,9 +91,10 @@ class Intake:
         if head.sequence in kept:
             return answer("kept")
         try:
+            rows = pa.ipc.open_stream(body).read_all()
             outcome = self._buffers.add(
                 head.signal,
-                pa.ipc.open_stream(body).read_all(),
+                rows,
                 now_unix_ns=times.now_unix_ns,
                 watermark_unix_ns=times.watermark_unix_ns,
             )
@@ -97,6 +103,8 @@ class Intake:
             return answer("broken", str(error))
         if outcome == "kept":
             kept.add(head.sequence)
+            if head.signal == "traces":
+                self._on_spans(rows)
             return answer("kept")
         return answer("full", f"the brain holds {self._buffers.size_bytes} bytes")
 

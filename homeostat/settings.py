@@ -127,6 +127,14 @@ class Settings(Section):
     status: StatusSection = StatusSection()
     knowledge: KnowledgeSection = KnowledgeSection()
 
+    @model_validator(mode="after")
+    def _balanced_in_real_time(self) -> "Settings":
+        if self.healing.traffic.pools and self.clock.kind == "driven":
+            raise ValueError(
+                "healing.traffic.pools: proxies live in real time: clock.kind is driven"
+            )
+        return self
+
     @property
     def frames_socket(self) -> Path:
         """Where the brain takes frames."""

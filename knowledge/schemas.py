@@ -1,9 +1,9 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME, INSTANCES, ENTRIES, RECENT and USAGE (analysis to issues, journal and status).
-`conform` is asserted on entry and exit of a stage, so that a stage which builds a wrong table fails
-where the mistake is.
+EDGES, BLAME, INSTANCES, ENTRIES, RECENT and USAGE (analysis to issues, journal and status), and
+calls to backends as ENDPOINTS (analysis to the balancer). `conform` is asserted on entry and exit
+of a stage, so that a stage which builds a wrong table fails where the mistake is.
 """
 
 from typing import Final, Literal
@@ -40,6 +40,7 @@ SPANS: Final = pa.schema(
         pa.field("is_error", pa.bool_()),  # re-derived from status and response codes
         pa.field("is_answered", pa.bool_()),  # of a CLIENT span: it tells the code of an answer
         pa.field("peer", LABEL),  # the callee's name as the caller knows it
+        pa.field("address", LABEL),  # host:port that a call went to; empty on all other spans
         *_RESOURCE,
     ]
 )
@@ -166,6 +167,19 @@ SENDERS: Final = pa.schema(
 )
 """What authenticated senders say of a service, each for its own side."""
 
+ENDPOINTS: Final = pa.schema(
+    [
+        pa.field("caller_namespace", pa.string()),
+        pa.field("caller", pa.string()),
+        pa.field("address", pa.string()),  # the instance that was called, host:port
+        pa.field("end_unix_s", pa.int64()),  # the second in which the calls ended
+        pa.field("call_count", pa.int64()),
+        pa.field("error_count", pa.int64()),
+        pa.field("ok_ms_sum", pa.float64()),  # of the calls that did not fail
+        pa.field("ok_ms_max", pa.float64()),
+        pa.field("busy_ms_sum", pa.float64()),  # of all calls: the time that they were in flight
+    ]
+)
 GAPS: Final = pa.schema(
     [
         # event time of rows that we lost: whatever the window says, some of it is missing

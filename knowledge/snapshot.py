@@ -9,6 +9,7 @@ from knowledge.orders import Pause
 from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
 from knowledge.regulation import Regulated
 from knowledge.sizing import Sized
+from knowledge.traffic import PoolRecord
 from knowledge.windows import Freshness, WindowTables
 
 
@@ -93,3 +94,4 @@ class StatusSnapshot:
     escalations: tuple[Escalation, ...] = ()
     regulated: tuple[Regulated, ...] = ()
     sized: tuple[Sized, ...] = ()
+    traffic: tuple[PoolRecord, ...] = ()

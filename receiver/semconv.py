@@ -114,6 +114,21 @@ SPAN_MEANINGS: Final = (
         keys=names_of("service.peer.name") + names_of("server.address", but=_OWN_NAMES),
         read=read_text,
     ),
+    # which instance a call went to; Envoy writes host and port together. No key that names a
+    # caller's own port on the spans of servers is read: there are as many of those as connections
+    Meaning(column="upstream", type=pa.string(), keys=("upstream_address",), read=read_text),
+    Meaning(
+        column="peer_host",
+        type=pa.string(),
+        keys=("network.peer.address", "server.address", "net.peer.ip", "net.peer.name"),
+        read=read_text,
+    ),
+    Meaning(
+        column="peer_port",
+        type=pa.string(),
+        keys=("server.port", "net.peer.port"),
+        read=read_text,
+    ),
 )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from knowledge.schemas import SPANS
+from receiver.addresses import called_address
 from receiver.attributes import Picked, Picker
 from receiver.flat import (
     Rows,
@@ -63,6 +64,9 @@ def span_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
         "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
         "is_answered": _is_answered(kind, picked["http_status"], picked["grpc_code"]),
         "peer": picked["peer"].label((kind == _CLIENT) | (kind == _PRODUCER)),
+        "address": called_address(
+            picked["upstream"], picked["peer_host"], picked["peer_port"]
+        ).label(kind == _CLIENT),
         **flat.labels(),
     }
     tests = (

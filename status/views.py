@@ -9,6 +9,7 @@ from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
 from status.balance_views import AutoscalerView, SizingView
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
+from status.pools import PoolView
 from status.top_services import TopServiceView, top_services
 
 
@@ -157,6 +158,7 @@ class StatusView(BaseModel):
     escalated: list[EscalationView]
     autoscalers: list[AutoscalerView]
     sizing: list[SizingView]
+    traffic: list[PoolView] = Field(description="backends whose weights are kept in balance")
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -192,6 +194,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         autoscalers=[
             AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
+        traffic=[PoolView.model_validate(p, from_attributes=True) for p in snapshot.traffic],
     )
 
 

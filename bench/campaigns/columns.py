@@ -50,6 +50,7 @@ def _spans(parcels: tuple[Parcel, ...]) -> pa.Table:
         "is_error": [bool(shape.error_type) for shape in shapes],
         "is_answered": [shape.kind == "client" and shape.status_code > 0 for shape in shapes],
         "peer": [shape.peer for shape in shapes],
+        "address": [""] * len(shapes),
         **_resources((parcel.source, len(parcel.spans)) for parcel in parcels),
     }
     return _table(SPANS, columns)

@@ -60,6 +60,15 @@ class TimeWindow(NamedTuple):
         sums = sum(s[1] for s in kept), sum(s[2] for s in kept), sum(s[3] for s in kept)
         return TimeWindow(self.size, (now, 1, int(is_failed), int(is_slow)), tuple(kept), sums)
 
+    def merged(self, now_unix_ns: int, *, calls: int, failed: int, slow: int = 0) -> "TimeWindow":
+        """Return the window with many outcomes of one second at once."""
+        if calls <= 0:
+            return self
+        window = self.added(now_unix_ns, is_failed=False, is_slow=False)
+        at, before, failed_before, slow_before = window.latest
+        latest = (at, before + calls - 1, failed_before + failed, slow_before + slow)
+        return TimeWindow(self.size, latest, window.past, window.past_sums)
+
     def counted(self, now_unix_ns: int) -> tuple[int, int, int]:
         """Return calls, failed and slow ones of the seconds that still count."""
         oldest = now_unix_ns // NS_PER_S - self.size

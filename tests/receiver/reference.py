@@ -21,6 +21,8 @@ LABELS = {
     "pod_uid": ("k8s.pod.uid",),
 }
 PEERS = ("service.peer.name", "peer.service", "server.address", "net.peer.name")
+HOSTS = ("network.peer.address", "server.address", "net.peer.ip", "net.peer.name")
+PORTS = ("server.port", "net.peer.port")
 HTTP = ("http.response.status_code", "http.status_code")
 GRPC = (
     "rpc.response.status_code",
@@ -116,8 +118,19 @@ def span_row(span: Span, resource: Resource) -> dict[str, Any] | str:
         "is_error": failed(span),
         "is_answered": answered(span),
         "peer": peer or "",
+        "address": address(span),
         **labels(resource),
     }
+
+
+def address(span: Span) -> str:
+    if span.kind != CLIENT:
+        return ""
+    upstream = first(span.attributes, ("upstream_address",), as_text)
+    host, port = (first(span.attributes, keys, as_text) for keys in (HOSTS, PORTS))
+    if upstream or not (host and port):
+        return upstream or ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def log_row(record: LogRecord, resource: Resource) -> dict[str, Any] | str:

@@ -133,6 +133,26 @@ def field(number: int, payload: bytes) -> bytes:
     return bytes([number << 3 | 2, len(payload)]) + payload
 
 
+@pytest.mark.parametrize(
+    ("kind", "attributes", "address"),
+    [
+        (CLIENT, {"upstream_address": "10.0.0.1:80", "server.address": "a"}, "10.0.0.1:80"),
+        (CLIENT, {"server.address": "cart", "server.port": 8080}, "cart:8080"),
+        (CLIENT, {"network.peer.address": "10.0.0.2", "server.port": 80}, "10.0.0.2:80"),
+        (CLIENT, {"net.peer.ip": "10.0.0.2", "net.peer.port": "80"}, "10.0.0.2:80"),
+        (CLIENT, {"server.address": "::1", "server.port": 80}, "[::1]:80"),
+        (CLIENT, {"server.address": "cart"}, ""),
+        (CLIENT, {"network.peer.port": 80}, ""),
+        (SERVER, {"upstream_address": "10.0.0.1:80"}, ""),
+        (SERVER, {"server.address": "cart", "server.port": 8080}, ""),
+    ],
+)
+def test_address_is_the_instance_that_was_called(
+    kind: int, attributes: dict[str, Any], address: str
+) -> None:
+    assert row(request(kind=kind, attributes=attributes).SerializeToString())["address"] == address
+
+
 KEY = b"peer.service"
 VALUE = field(2, field(1, b"cart"))
 

@@ -85,6 +85,7 @@ class Shop:
                 "pod": f"{service}-0",
                 "name": name,
                 "peer": "",
+                "address": "",
                 "kind": kind,
                 "is_error": False,
                 "start_unix_ns": 0,
