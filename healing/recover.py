@@ -14,7 +14,7 @@ from healing.orders import obeyed
 from healing.regulate import RegulationState
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.plans import ApprovedPlan, Verdict
 
 

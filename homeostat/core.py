@@ -14,7 +14,7 @@ from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from healing.step import step as heal
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.ticks import TickInputs, TickOutputs
 
 

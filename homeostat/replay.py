@@ -5,7 +5,8 @@ from pathlib import Path
 
 from homeostat.core import CoreSettings, CoreState, beginning, tick
 from knowledge.codec import from_json
-from knowledge.journal import Journal, Tick
+from knowledge.journal import Journal
+from knowledge.memory import Tick
 from knowledge.ticks import TickOutputs
 
 

@@ -15,7 +15,8 @@ from healing.cluster.action_ledger import LedgerUnavailableError, StaleEpochErro
 from healing.cluster.journal_ledger import JournalLedger
 from healing.cluster.succession import Succession
 from knowledge.cluster import WriteOutcome
-from knowledge.journal import Journal, Memory, Takeover
+from knowledge.journal import Journal
+from knowledge.memory import Memory, Takeover
 from knowledge.ticks import TickInputs, TickOutputs
 
 log = logging.getLogger(__name__)

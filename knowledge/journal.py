@@ -11,7 +11,6 @@ known after any crash (https://www.sqlite.org/pragma.html#pragma_synchronous).
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -19,12 +18,13 @@ from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue
+from knowledge.memory import Memory, Takeover, Tick
 from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
-from knowledge.windows import Freshness, WindowTables
+from knowledge.windows import TABLES, Freshness, WindowTables
 
-_SCHEMA: Final = """
+_SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS epochs (
     epoch INTEGER PRIMARY KEY, started_unix_ns INTEGER NOT NULL, settings TEXT NOT NULL
 );
@@ -32,9 +32,7 @@ CREATE TABLE IF NOT EXISTS ticks (
     seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERENCES epochs, tick INTEGER NOT NULL,
     now_unix_ns INTEGER NOT NULL,
     is_planning_due INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL, end_unix_ns INTEGER NOT NULL,
-    operations BLOB NOT NULL, services BLOB NOT NULL, edges BLOB NOT NULL, blame BLOB NOT NULL,
-    instances BLOB NOT NULL, entries BLOB NOT NULL,
-    recent BLOB NOT NULL, usage BLOB NOT NULL, gaps BLOB NOT NULL, diagnoses TEXT NOT NULL,
+    {", ".join(f"{name} BLOB NOT NULL" for name in TABLES)}, diagnoses TEXT NOT NULL,
     orders TEXT NOT NULL, stopped TEXT,
     freshness TEXT NOT NULL, cluster TEXT, outcomes TEXT NOT NULL,
     outputs TEXT NOT NULL
@@ -51,17 +49,6 @@ CREATE TABLE IF NOT EXISTS takeovers (
 CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER NOT NULL);
 """
 """Only where several replicas share a ledger: what was taken over, and who only watched."""
-_TABLES: Final = (
-    "operations",
-    "services",
-    "edges",
-    "blame",
-    "instances",
-    "entries",
-    "recent",
-    "usage",
-    "gaps",
-)
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
 _FORMAT: Final = 4
@@ -69,43 +56,6 @@ _FORMAT: Final = 4
 
 class JournalError(Exception):
     """The file cannot serve as a journal; the text says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """One tick as it was journaled."""
-
-    seq: int
-    epoch: int
-    inputs: TickInputs
-    outputs: TickOutputs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What a starting service knows from before: what it set out to do, and what came of it.
-
-    `orders`: what people said, in the order in which they said it.
-    `issues`: those that were not over when it was last running.
-    """
-
-    approved: tuple[ApprovedPlan, ...]
-    intents: tuple[WriteIntent, ...]
-    outcomes: tuple[WriteOutcome, ...]
-    verdicts: tuple[Verdict, ...]
-    orders: tuple[Order, ...] = ()
-    issues: tuple[Issue, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takeover:
-    """An epoch that began within a life of the service: with what the shared ledger told.
-
-    `fence`: the epoch of the lease, which all writes carry. What the analysis knew goes on.
-    """
-
-    fence: int
-    memory: Memory
 
 
 class Journal:
@@ -200,7 +150,7 @@ class Journal:
         blobs = inputs.tables.as_blobs()
         cluster = to_json(inputs.cluster).decode() if inputs.cluster else None
         self._db.execute(
-            f"INSERT INTO ticks VALUES (NULL{', ?' * 22})",  # noqa: S608 - only our own marks
+            f"INSERT INTO ticks VALUES (NULL{', ?' * (13 + len(TABLES))})",  # noqa: S608 - only our own marks
             (
                 epoch,
                 self._tick_count,
@@ -208,7 +158,7 @@ class Journal:
                 inputs.is_planning_due,
                 inputs.tables.start_unix_ns,
                 inputs.tables.end_unix_ns,
-                *(blobs[name] for name in _TABLES),
+                *(blobs[name] for name in TABLES),
                 to_json(inputs.diagnoses, tuple[Diagnosis, ...]).decode(),
                 to_json(inputs.orders, tuple[Order, ...]).decode(),
                 inputs.stopped,
@@ -246,8 +196,8 @@ class Journal:
         watched = set(self._select("SELECT epoch, tick FROM standby_ticks"))
         for row in self._db.execute("SELECT * FROM ticks ORDER BY seq"):
             seq, epoch, tick, now, due, start, end = row[:7]
-            blobs = dict(zip(_TABLES, row[7:16], strict=True))
-            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[16:]
+            blobs = dict(zip(TABLES, row[7:], strict=False))
+            diagnoses, orders, stopped, freshness, cluster, outcomes, outputs = row[-7:]
             yield Tick(
                 seq=seq,
                 epoch=epoch,

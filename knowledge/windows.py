@@ -34,6 +34,8 @@ _SCHEMAS: Final = {
     "recent": RECENT,
     "usage": USAGE,
 }
+TABLES: Final = tuple(_SCHEMAS)
+"""The names of a window's tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ contract suite. What was kept is durable when `keep` returns; an epoch that is o
 from typing import Protocol
 
 from knowledge.cluster import WriteIntent, WriteOutcome
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.ticks import TickInputs, TickOutputs
 
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from healing.cluster.action_ledger import StaleEpochError
 from knowledge.cluster import WriteOutcome
-from knowledge.journal import Journal, Memory
+from knowledge.journal import Journal
+from knowledge.memory import Memory
 from knowledge.ticks import TickInputs, TickOutputs
 
 T = TypeVar("T")

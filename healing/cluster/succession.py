@@ -14,7 +14,7 @@ from healing.cluster.action_ledger import (
 )
 from healing.cluster.leadership import Leadership
 from knowledge.cluster import Change, ClusterUnavailableError, WriteIntent, WriteOutcome
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 
 UNSURE: Final = frozenset({"unknown"})
 

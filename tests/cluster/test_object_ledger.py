@@ -12,7 +12,7 @@ from healing.cluster.action_ledger import ActionLedger, LedgerUnavailableError, 
 from healing.cluster.kube import object_ledger
 from healing.cluster.kube.api import Api
 from healing.cluster.kube.object_ledger import ObjectLedger
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from tests.cluster.place import Place
 from tests.healing.conftest import NOW
 from tests.healing.ledger_contract import APPLIED, BEGUN, INPUTS, INTENT, NOTHING, LedgerContract

@@ -17,7 +17,7 @@ import yaml
 from healing.cluster.kube.replicas import replicated
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.cluster.kube.subjects import fence_of
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from tests.cluster import objects
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import TARGET

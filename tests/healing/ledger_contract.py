@@ -10,7 +10,7 @@ from healing.cluster.action_ledger import ActionLedger, StaleEpochError
 from healing.ledger import Ledger
 from healing.recover import recover
 from knowledge.cluster import WriteIntent, WriteOutcome
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.orders import Pause
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs

@@ -27,7 +27,7 @@ from knowledge.cluster import (
     WriteIntent,
     WriteOutcome,
 )
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.plans import ApprovedPlan, Refused, Verdict
 from tests.healing.conftest import World as Picture
 from twin.model import RequestKind, System

@@ -11,7 +11,7 @@ from healing.state import HealingState
 from healing.step import HealingOutput, step
 from knowledge.cluster import Restart, RollBackRelease, Scale, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.orders import Resume
 from knowledge.plans import Verdict
 

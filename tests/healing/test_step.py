@@ -10,7 +10,7 @@ from healing.recover import recover
 from healing.state import HealingState
 from healing.step import HealingOutput, step
 from knowledge.cluster import WriteIntent, WriteOutcome
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 
 SECOND_NS = 10**9
 NOW = 10_000 * SECOND_NS

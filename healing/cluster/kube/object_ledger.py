@@ -16,7 +16,7 @@ from healing.cluster.action_ledger import LedgerUnavailableError, StaleEpochErro
 from healing.cluster.kube.api import UNREACHABLE, Answer, Api
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
-from knowledge.journal import Memory
+from knowledge.memory import Memory
 from knowledge.orders import Order
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.ticks import TickInputs, TickOutputs
