@@ -50,7 +50,8 @@ class Load:
         senders = {f"{name}-grpc-1": self._grpc, f"{name}-grpc-2": self._grpc}
         senders[f"{name}-http"] = self._over_http
         self._threads = [
-            threading.Thread(target=send, args=(service,)) for service, send in senders.items()
+            threading.Thread(target=send, args=(service,), daemon=True)
+            for service, send in senders.items()
         ]
         for thread in self._threads:
             thread.start()
