@@ -6,14 +6,14 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
-from healing.cluster.socket import SocketCluster
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
+from homeostat.clusters import cluster_of, replicated_of
 from homeostat.control import Control
 from homeostat.core import CoreSettings, beginning
 from homeostat.emergency_stop import EmergencyStop
@@ -33,10 +33,6 @@ from receiver.memory import keep_large_buffers
 from status.app import create_app
 from status.orders import Desk
 
-if TYPE_CHECKING:
-    from healing.cluster.kube.adapter import KubernetesCluster
-    from healing.cluster.kube.replicas import Replicated
-
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
@@ -55,9 +51,9 @@ class Brain:
             bytes_max=settings.analysis.buffer_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        self.replicated = _replicated(settings, self.clock)
+        self.replicated = replicated_of(settings, self.clock)
         self.cluster = (
-            self.replicated.cluster if self.replicated else _cluster(settings, self.clock)
+            self.replicated.cluster if self.replicated else cluster_of(settings, self.clock)
         )
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
         has_log = settings.receiver.durability == "wal"
@@ -166,36 +162,6 @@ class Brain:
             escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),
         )
-
-
-def _replicated(settings: Settings, clock: Clock) -> "Replicated | None":
-    """The parts of one of several replicas; None for one that is alone."""
-    section = settings.cluster
-    if not section.is_leased:
-        return None
-    from healing.cluster.kube.replicas import replicated  # noqa: PLC0415 - as in `_cluster`
-
-    return replicated(
-        section.for_kubernetes(settings.healing.namespaces),
-        namespace=section.home or "homeostat",
-        now_unix_ns=clock.now_unix_ns,
-    )
-
-
-def _cluster(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
-    match settings.cluster.kind:
-        case "none":
-            return None
-        case "socket":
-            return SocketCluster(str(settings.cluster.socket))
-        case "kubernetes":
-            # its client takes a second to import: only who needs it pays
-            from healing.cluster.kube.adapter import KubernetesCluster  # noqa: PLC0415
-
-            return KubernetesCluster(
-                settings.cluster.for_kubernetes(settings.healing.namespaces),
-                now_unix_ns=clock.now_unix_ns,
-            )
 
 
 async def _serve(
