@@ -1,4 +1,4 @@
-"""The cluster that the settings name: none, the twin's, or Kubernetes, as one of several replicas."""
+"""The cluster that the settings name: none, the twin's, or Kubernetes, there as one of several."""
 
 from typing import TYPE_CHECKING
 
