@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from knowledge.schemas import LABEL, LOGS, METRICS, SPANS, Signal
 from receiver.templates import templates
-from twin.otlp import MEMORY_LIMIT_BYTES
+from twin.otlp import MEMORY_LIMIT_BYTES, SERVER_PORT
 from twin.telemetry import DURATION_BOUNDS_S, LogRecord, Parcel, Sample, Source
 
 KIND: Final = {"server": 2, "client": 3}
@@ -50,7 +50,7 @@ def _spans(parcels: tuple[Parcel, ...]) -> pa.Table:
         "is_error": [bool(shape.error_type) for shape in shapes],
         "is_answered": [shape.kind == "client" and shape.status_code > 0 for shape in shapes],
         "peer": [shape.peer for shape in shapes],
-        "address": [""] * len(shapes),
+        "address": [f"{shape.peer}:{SERVER_PORT}" if shape.peer else "" for shape in shapes],
         **_resources((parcel.source, len(parcel.spans)) for parcel in parcels),
     }
     return _table(SPANS, columns)

@@ -236,5 +236,7 @@ def test_a_killed_brain_comes_back_and_receivers_find_it(service: Any) -> None:
     assert exporter.acknowledged == 100
     assert len(service.pids("brain")) == 2
     assert service.status()["freshness"]["traces"]["rows"] == 100
+    service.let_go()
+    service.find_clock()
     notes = service.advance(10)["notes"]
     assert any("gap that is ours" in note and "started anew" in note for note in notes)
