@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-rca bench-reflector crashes kills million test-cluster demo-cluster test-collector parts fuzz conformance proto lock clean bench-rca-study bench-control bench-control-pareto bench-leak bench-faults bench-absence bench-windows campaigns bench-overload bench-ack test-traffic
+.PHONY: demo test seeds stories lint cover bench-ingest bench-ack campaigns crashes kills \
+  test-cluster demo-cluster bench-reflector bench-overload bench-rca bench-rca-study bench-leak \
+  bench-faults bench-absence bench-windows parts test-collector test-traffic million fuzz \
+  conformance bench-control bench-control-pareto proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo

@@ -17,6 +17,10 @@ VISIT_KINDS: Final = [2, 5]
 _CALL_KIND: Final = 3
 _INTERNAL_KINDS: Final = [0, 1]
 _MS: Final = 1e6
+_TILING: Final = ("owner_key", "ends", "end_unix_ns", "begins", "callee_namespace", "callee", "key")
+"""The order in which calls take their part of a visit; calls that end as one are told apart too, or
+the same spans would be blamed otherwise from one look to the next."""
+_LATEST_FIRST: Final = ("ends", "end_unix_ns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     is_failed = pl.col("is_error") & is_last
     tiled = (pl.min_horizontal("ends", later) - pl.col("begins")).clip(0) / _MS
     return (
-        inside.sort("owner_key", "ends", descending=[False, True])
+        inside.sort(*_TILING, descending=[name in _LATEST_FIRST for name in _TILING])
         .with_columns(tiled_ms=tiled, is_failed=is_failed)
         .select(
             "owner_key",

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import polars as pl
+
 from analysis.visits import link
 
 
@@ -80,3 +82,22 @@ def test_an_inner_span_that_is_its_own_parent_does_not_hang(spans: Any) -> None:
     inner = spans.add("front", 0, 10, kind=1, parent=own)
     spans.add("front", 0, 10, kind=3, parent=inner, peer="db")
     assert link(spans.frame()).calls.height == 0
+
+
+def test_the_same_spans_in_any_order_are_linked_the_same(spans: Any) -> None:
+    for at in range(0, 2000, 100):
+        root = spans.add("front", at, at + 60)
+        for name in "abcd":  # none ends within the visit, so all end as one
+            spans.add("front", at + 10, at + 70 + at % 7, kind=3, parent=root, peer=name)
+    frame = spans.frame()
+    told = {
+        str(
+            link(frame.sample(fraction=1, shuffle=True, seed=seed))
+            .calls.group_by("callee")
+            .agg(pl.col("tiled_ms").sum())
+            .sort("callee")
+            .rows()
+        )
+        for seed in range(8)
+    }
+    assert len(told) == 1
