@@ -107,7 +107,10 @@ class Play:
 
 
 def writes_of(plane: ControlPlane) -> list[dict[str, Any]]:
-    """Return what the API server's audit log has of Homeostat's own writes that took effect."""
+    """Return what the API server's audit log has of Homeostat's own writes that took effect.
+
+    An Event tells of a change and is none.
+    """
     found = []
     for text in plane.audit_log.read_text().splitlines():
         line = json.loads(text)
@@ -118,6 +121,7 @@ def writes_of(plane: ControlPlane) -> list[dict[str, Any]]:
             and line["responseStatus"]["code"] < 300
             and "dryRun" not in line["requestURI"]
             and target.get("namespace") != OWN
+            and target["resource"] != "events"
         ):
             at = datetime.fromisoformat(line["stageTimestamp"])
             found.append(
