@@ -80,11 +80,11 @@ async def carry(socket: str, backend: str, weights: tuple[Weight, ...]) -> str:
     target = wanted(weights)
     if absent := sorted(set(target) - {server.address for server in servers}):
         raise HaproxyError(f"{backend} has no server at {', '.join(absent)}")
-    todo = changes(servers, target)
-    for name, weight in todo.items():
+    changed = changes(servers, target)
+    for name, weight in changed.items():
         if said := (await _ask(socket, f"set server {backend}/{name} weight {weight}")).strip():
             raise HaproxyError(f"{backend}/{name}: {said}")
-    return f"{len(todo)} of {len(servers)} weights set"
+    return f"{len(changed)} of {len(servers)} weights set"
 
 
 async def _ask(socket: str, command: str) -> str:

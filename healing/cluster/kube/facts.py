@@ -7,7 +7,7 @@ from typing import Final, Literal
 from healing.cluster.kube.boosts import boost_of
 from healing.cluster.kube.names import ENABLED, HEAL, MIRROR, REPLICAS_MAX
 from healing.cluster.kube.objects import Bare, Container, PodMetrics, PodObject
-from healing.cluster.kube.owners import Others, steering_of
+from healing.cluster.kube.owners import Others, owners_of
 from healing.cluster.kube.quantity import parse_quantity
 from healing.cluster.kube.releases import RolledOut, revisions_of, unix_ns
 from healing.cluster.kube.workloads import Deployed
@@ -60,7 +60,7 @@ def _workload(
     deployed: Deployed, kind: str, sets: Iterable[RolledOut], enabled: set[str], facts: Facts
 ) -> Workload:
     meta = deployed.metadata
-    steering = steering_of(deployed, kind, facts.others, own_namespace=facts.own_namespace)
+    owners = owners_of(deployed, kind, facts.others, own_namespace=facts.own_namespace)
     wished = meta.annotations.get(REPLICAS_MAX, "")
     return Workload(
         key=WorkloadKey(namespace=meta.namespace, kind=kind, name=meta.name, uid=meta.uid),
@@ -72,15 +72,15 @@ def _workload(
         revision=deployed.release,
         is_rolling=deployed.is_rolling(),
         is_opted_in=meta.namespace in enabled and meta.annotations.get(HEAL) == ENABLED,
-        steered_by=steering.steered_by,
+        steered_by=owners.steered_by,
         replicas_max=int(wished) if wished.isdigit() else facts.replicas_max,
         last_action_id=deployed.last_action_id(),
-        scaled_by=steering.scaled_by,
-        released_by=steering.released_by,
-        untouchable=steering.untouchable,
-        sized_by=steering.sized_by,
-        scaler=steering.scaler,
-        boost=_boost(deployed, steering.scaler, facts.others),
+        scaled_by=owners.scaled_by,
+        released_by=owners.released_by,
+        untouchable=owners.untouchable,
+        sized_by=owners.sized_by,
+        scaler=owners.scaler,
+        boost=_boost(deployed, owners.scaler, facts.others),
     )
 
 

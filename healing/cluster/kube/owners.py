@@ -17,7 +17,7 @@ HELM: Final = "meta.helm.sh/release-name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steering:
+class Owners:
     """Who steers all of a workload, its replicas, release, sizes; and why nobody may touch it."""
 
     steered_by: str | None
@@ -39,15 +39,15 @@ class Others:
     verticals: Iterable[ScalerObject] = ()
 
 
-def steering_of(
+def owners_of(
     workload: Deployed, kind: str, others: Others, *, own_namespace: str | None
-) -> Steering:
+) -> Owners:
     """Return who has a say in a workload."""
     meta = workload.metadata
     scaler = scaler_of(
         meta, kind, scaled_objects=others.scaled_objects, autoscalers=others.autoscalers
     )
-    return Steering(
+    return Owners(
         steered_by=_steered_by(workload, kind, others),
         scaled_by=_scaled_by(scaler),
         released_by=f"Helm release {meta.annotations[HELM]}" if HELM in meta.annotations else None,
