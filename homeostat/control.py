@@ -230,8 +230,13 @@ class Control:
     ) -> None:
         """Try a write that the ledger already knows of, and keep what became of it."""
         if not_kept is not None:
+            # not tried now, which says nothing of a try before
+            is_unknown = self.state.healing.ledger.is_unknown(intent.id)
             outcome = WriteOutcome(
-                intent_id=intent.id, status="failed", reason=not_kept, finished_unix_ns=clock()
+                intent_id=intent.id,
+                status="unknown" if is_unknown else "failed",
+                reason=not_kept,
+                finished_unix_ns=clock(),
             )
         else:
             outcome = await self._tried(intent, clock)

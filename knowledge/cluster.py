@@ -138,15 +138,11 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterReport:
-    """All that the adapter knew at `observed_unix_ns`.
-
-    `stopped`: why nothing at all may be written, where an object in the cluster says so.
-    """
+    """All that the adapter knew at `observed_unix_ns`."""
 
     observed_unix_ns: int
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
-    stopped: str | None = None
 
     def workload(self, key: WorkloadKey) -> Workload | None:
         """The workload of that very uid."""

@@ -47,7 +47,7 @@ async def write_guarded(
         return outcome
     return WriteOutcome(
         intent_id=intent.id,
-        status="conflict",
+        status="unknown" if is_retry else "conflict",
         reason=f"its target changed at the moment of the write, {TRIES_MAX} times in a row",
         finished_unix_ns=now_unix_ns(),
     )

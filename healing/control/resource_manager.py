@@ -10,7 +10,7 @@ none goes beyond what a container may have.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from healing.control.decaying_histogram import CPU, MEMORY, Histogram
 
@@ -227,17 +227,3 @@ def _range(
         lower=bounded(settings.lower_ratio, narrow),
         upper=bounded(settings.upper_ratio, wide),
     )
-
-
-def rule_of_fifths(
-    present: float, used_ratio: float, *, low: float = 0.3, high: float = 0.8, step: float = 0.2
-) -> tuple[float, Literal["more", "less", "as it is"]]:
-    """The simple rule: a fifth more where most is used, a fifth less where little is.
-
-    One policy among others, for who wants no statistics; bounds are the caller's.
-    """
-    if used_ratio > high:
-        return present * (1.0 + step), "more"
-    if used_ratio < low:
-        return present * (1.0 - step), "less"
-    return present, "as it is"

@@ -12,8 +12,8 @@ from knowledge.orders import Pause
 
 
 def not_stopped(asked: Asked) -> str | None:
-    """Nobody pulled the emergency stop: a file, or an object in the cluster."""
-    return why_stopped(asked.situation)
+    """Nobody pulled the emergency stop."""
+    return asked.situation.stopped
 
 
 def not_paused(asked: Asked) -> str | None:
@@ -24,11 +24,6 @@ def not_paused(asked: Asked) -> str | None:
 def no_maintenance(asked: Asked) -> str | None:
     """No maintenance window is open: people are at work."""
     return why_maintained(asked.settings, asked.change.target, asked.situation)
-
-
-def why_stopped(situation: Situation) -> str | None:
-    """Return why nothing at all may be written."""
-    return situation.stopped or (situation.cluster.stopped if situation.cluster else None)
 
 
 def why_paused(pauses: Sequence[Pause], target: WorkloadKey, situation: Situation) -> str | None:

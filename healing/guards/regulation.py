@@ -13,7 +13,7 @@ from typing import Final
 from healing.autoscalers import AutoscalerSettings
 from healing.control.arbiter import Floor
 from healing.guards.freshness import why_collapsed
-from healing.guards.permission import why_maintained, why_paused, why_stopped
+from healing.guards.permission import why_maintained, why_paused
 from healing.guards.target import other_controller, why_untouchable
 from healing.ledger import Ledger
 from healing.settings import HealingSettings
@@ -64,7 +64,7 @@ StepGuard = Callable[[Step], str | None]
 
 def not_stopped(step: Step) -> str | None:
     """Nobody pulled the emergency stop."""
-    return why_stopped(step.situation)
+    return step.situation.stopped
 
 
 def not_paused(step: Step) -> str | None:

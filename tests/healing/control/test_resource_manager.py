@@ -16,7 +16,6 @@ from healing.control.resource_manager import (
     SizingSettings,
     SizingState,
     Used,
-    rule_of_fifths,
 )
 
 DAY_S = 86_400
@@ -128,12 +127,6 @@ def test_bounds_are_the_wider_the_less_is_known() -> None:
             assert sizing.cores is not None
             widths.append(sizing.cores.upper / sizing.cores.lower)
     assert widths == sorted(widths, reverse=True)
-
-
-def test_the_rule_of_fifths_moves_a_fifth_and_no_further() -> None:
-    assert rule_of_fifths(1.0, 0.9) == (1.2, "more")
-    assert rule_of_fifths(1.0, 0.1) == (0.8, "less")
-    assert rule_of_fifths(1.0, 0.5) == (1.0, "as it is")
 
 
 def _day(rng: Random, level: float, day: int) -> tuple[list[float], list[float]]:
