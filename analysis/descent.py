@@ -142,7 +142,10 @@ def _followed(here: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     failed = calls.filter("is_failed").join(here, on="key", how="semi")
     waiting = here.filter(~pl.col("is_error"), pl.col("self_ms") < 0.5 * pl.col("duration_ms"))
     waited = calls.join(waiting, on="key", how="semi").join(failed, on="key", how="anti")
-    longest = waited.sort("duration_ms", descending=True).unique("key", keep="first")
+    order = ("duration_ms", "callee_namespace", "callee", "child_key")
+    longest = waited.sort(order, descending=[True, False, False, False]).unique(
+        "key", keep="first", maintain_order=True
+    )
     return pl.concat([failed, longest])
 
 

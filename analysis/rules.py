@@ -103,11 +103,11 @@ def detect_custom(
     symptoms: list[Symptom] = []
     for rule in rules:
         try:
-            found = _asked(rule, tables).select(_WANTED).head(ROWS_MAX)
-            values = found.with_columns(pl.col("value").cast(pl.Float64))
+            found = _asked(rule, tables).select(_WANTED)
+            values = _worst(found.with_columns(pl.col("value").cast(pl.Float64)), rule)
         except pl.exceptions.PolarsError:
             continue
-        for row in values.sort("namespace", "service").iter_rows(named=True):
+        for row in values.iter_rows(named=True):
             if row["namespace"] is None or not row["service"]:
                 continue
             service = ServiceKey(namespace=row["namespace"], name=row["service"])
@@ -125,6 +125,14 @@ def detect_custom(
             sick = now is not None and now.is_sick
             symptoms.append(_symptom(rule, service, value, "unhealthy" if sick else "healthy"))
     return after, tuple(symptoms)
+
+
+def _worst(found: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Return one row a service, its worst, in an order that does not depend on the question's."""
+    worst = not rule.is_sick_below
+    found = found.sort(_WANTED, descending=[False, False, worst], nulls_last=True)
+    keys = ("namespace", "service")
+    return found.unique(keys, keep="first", maintain_order=True).head(ROWS_MAX)
 
 
 def _held(rule: Rule, was: Beyond | None, value: float, *, now_unix_ns: int) -> Beyond | None:

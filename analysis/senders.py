@@ -55,7 +55,8 @@ def told_by(served: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
 def combined(panes: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of knowledge.schemas.SENDERS of a window, from those of its panes."""
     sums = pl.concat(panes).group_by(SIDES).agg(pl.col(_SUMS).sum())
-    sums = sums.top_k(SIDES_MAX, by="span_count")
+    sums = sums.sort("span_count", *SIDES, descending=[True, *(False for _ in SIDES)])
+    sums = sums.head(SIDES_MAX)
     return sums.with_columns(
         latency_ms_mean=pl.col("duration_ms_sum") / pl.col("span_count").clip(1)
     )

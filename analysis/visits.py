@@ -47,7 +47,8 @@ def link(spans: pl.DataFrame) -> Linked:
         parent_key=pl.col("trace_id").hash() ^ parent_hash,
         duration_ms=((pl.col("end_unix_ns") - pl.col("start_unix_ns")) / _MS).clip(0),
     )
-    visits = keyed.filter(pl.col("kind").is_in(VISIT_KINDS)).unique("key", keep="first")
+    visits = keyed.filter(pl.col("kind").is_in(VISIT_KINDS)).sort("key", "start_unix_ns")
+    visits = visits.unique("key", keep="first", maintain_order=True)
     is_known = pl.col("parent_key").is_in(keyed["key"].implode())
     visits = visits.with_columns(is_entry=~is_known)
     calls = _tiled(_answered(_owned(keyed), visits), visits)
@@ -56,7 +57,8 @@ def link(spans: pl.DataFrame) -> Linked:
 
 def _owned(keyed: pl.DataFrame) -> pl.DataFrame:
     """Calls with the key of the visit that they were made in."""
-    calls = keyed.filter(pl.col("kind") == _CALL_KIND).unique("key", keep="first")
+    calls = keyed.filter(pl.col("kind") == _CALL_KIND).sort("key", "start_unix_ns")
+    calls = calls.unique("key", keep="first", maintain_order=True)
     calls = calls.rename({"parent_key": "owner_key"})
     inner = keyed.filter(pl.col("kind").is_in(_INTERNAL_KINDS)).select(
         owner_key="key", outer_key="parent_key"
@@ -71,14 +73,18 @@ def _owned(keyed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _answered(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
-    """Calls with the visit that answered them, or the peer's name if none did."""
-    answers = visits.select(
-        key="parent_key",
-        child_key="key",
-        child_ms="duration_ms",
-        callee_namespace=pl.col("namespace").cast(pl.String),
-        callee=pl.col("service").cast(pl.String),
-    ).unique("key", keep="first")
+    """Calls with the visit that answered them, the first of several, or the peer's name."""
+    answers = (
+        visits.sort("start_unix_ns", "key")
+        .select(
+            key="parent_key",
+            child_key="key",
+            child_ms="duration_ms",
+            callee_namespace=pl.col("namespace").cast(pl.String),
+            callee=pl.col("service").cast(pl.String),
+        )
+        .unique("key", keep="first", maintain_order=True)
+    )
     joined = calls.join(answers, on="key", how="left")
     return joined.with_columns(
         gap_ms=(pl.col("duration_ms") - pl.col("child_ms")).clip(0),

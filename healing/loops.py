@@ -16,6 +16,7 @@ from healing.control.pid_autoscaler import (
 from healing.control.slo_autoscaler import SloAutoscaler, SloInput, SloSettings, SloState
 from healing.demand import Demand, demand_of
 from healing.situation import Situation
+from healing.usage import cpu_of
 from knowledge.cluster import Pod, Workload
 
 MILLI: Final = 1000
@@ -27,14 +28,11 @@ Controller = SloState | PidScalerState | HpaState
 class Loop:
     """What one look leaves for the next.
 
-    `replicas`, `commanded`: there were and were ordered at the last look; a difference is somebody
-    else's doing. `demand`: of the last look at which something was seen.
+    `replicas`: there were at the last look. `demand`: of the last look at which something was seen.
     """
 
     controller: Controller
     replicas: int
-    commanded: int
-    changed_unix_ns: int = 0
     foreign_until_unix_ns: int = 0
     due_unix_ns: int = 0
     demand: Demand | None = None
@@ -58,7 +56,7 @@ def begin(autoscaler: AutoscalerSettings, workload: Workload, *, now_unix_ns: in
             controller = PidScalerState(commanded=workload.replicas)
         case "hpa-form":
             controller = HpaState()
-    return Loop(controller=controller, replicas=workload.replicas, commanded=workload.replicas)
+    return Loop(controller=controller, replicas=workload.replicas)
 
 
 def wish_of(
@@ -83,7 +81,7 @@ def wish_of(
     loop = replace(loop, due_unix_ns=now + int(SYNC_S * 1e9))
     pods = situation.cluster.pods_of(workload.key)
     if isinstance(controller, PidScalerState):
-        return _by_pid(loop, controller, workload, pods, situation, autoscaler)
+        return _by_pid(loop, controller, workload, situation, autoscaler)
     return _by_hpa(loop, controller, workload, pods, situation, autoscaler)
 
 
@@ -141,16 +139,10 @@ def _by_arrivals(
     )
 
 
-def _usage(pods: tuple[Pod, ...]) -> float | None:
-    used = [pod.cpu_ratio for pod in pods if pod.ready and pod.cpu_ratio is not None]
-    return sum(used) / len(used) if used else None
-
-
 def _by_pid(
     loop: Loop,
     controller: PidScalerState,
     workload: Workload,
-    pods: tuple[Pod, ...],
     situation: Situation,
     autoscaler: AutoscalerSettings,
 ) -> tuple[Loop, Wish]:
@@ -161,7 +153,7 @@ def _by_pid(
         replicas_max=autoscaler.max,
         period_s=SYNC_S,
     )
-    usage = _usage(pods)
+    usage = cpu_of(situation.cluster, workload.key)
     seen = PidScalerInput(
         measured=usage,
         measured_unix_ns=situation.cluster.observed_unix_ns,

@@ -36,10 +36,6 @@ class RegulationState:
     loops: Mapping[str, Loop] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
 
-    def has(self, intent_id: str) -> bool:
-        """Whether an intent is of regulation."""
-        return any(entry.intent.id == intent_id for entry in self.ledger.entries)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegulationOutput:

@@ -5,6 +5,7 @@ The write's own guards ask the rest: permission, fresh facts, the state of the t
 
 from healing.settings import HealingSettings
 from healing.situation import Situation
+from healing.usage import cpu_of
 from knowledge.cluster import ClusterReport, RollBackRelease, Scale
 from knowledge.plans import RecoveryPlan, Verdict
 
@@ -27,12 +28,10 @@ def is_undone(
 
 def _has_room(change: Scale, cluster: ClusterReport, settings: HealingSettings) -> bool:
     """Fewer pods could do what these do; otherwise the room that was added is still needed."""
-    used = [pod.cpu_ratio for pod in cluster.pods_of(change.target) if pod.ready]
-    known = [usage for usage in used if usage is not None]
-    if not known or not change.replicas_before:
+    usage = cpu_of(cluster, change.target)
+    if usage is None or not change.replicas_before:
         return False
-    usage = sum(known) / len(known) * change.replicas / change.replicas_before
-    return usage <= settings.scale_usage_min
+    return usage * change.replicas / change.replicas_before <= settings.scale_usage_min
 
 
 def _is_ill(change: RollBackRelease, cluster: ClusterReport) -> bool:

@@ -18,6 +18,7 @@ from healing.guards.target import other_controller, why_untouchable
 from healing.ledger import Ledger
 from healing.settings import HealingSettings
 from healing.situation import Situation
+from healing.usage import cpu_with
 from knowledge.cluster import Scale, Workload
 from knowledge.identity import WorkloadKey
 from knowledge.orders import Pause
@@ -222,11 +223,9 @@ def room_left(step: Step) -> str | None:
     cluster, change = step.situation.cluster, step.change
     if not step.is_down or cluster is None:
         return None
-    used = [pod.cpu_ratio for pod in cluster.pods_of(change.target) if pod.ready]
-    known = [usage for usage in used if usage is not None]
-    if not known:
-        return "the cluster reports no CPU usage that would confirm that there is less to do"
-    expected = sum(known) / max(change.replicas, 1)
+    expected = cpu_with(change, cluster)
+    if expected is None:
+        return "the cluster does not tell the CPU usage of all pods, which would confirm it"
     limit = step.settings.regulation.usage_max
     if expected <= limit:
         return None

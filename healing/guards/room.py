@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from healing.guards.asked import Asked, Guard
+from healing.usage import cpu_of
 from knowledge.cluster import Change, ClusterReport, Scale, SetFloor, Workload
 from knowledge.identity import WorkloadKey
 
@@ -36,7 +37,7 @@ def callees_bear_more(asked: Asked) -> str | None:
         return None
     limit = asked.settings.scale_usage_min
     for callee in _callees(asked, cluster):
-        usage = _usage(cluster, callee)
+        usage = cpu_of(cluster, callee.key)
         if usage is not None and usage >= limit:
             return f"{callee.key}, which it calls, uses {usage:.0%} of its CPU limit itself"
     return None
@@ -89,12 +90,6 @@ def _callees(asked: Asked, cluster: ClusterReport) -> list[Workload]:
     uids = set(tables.instances.join(called, on=keys)["pod_uid"].to_list())
     found: set[WorkloadKey] = {pod.workload for pod in cluster.pods if pod.uid in uids}
     return [w for w in cluster.workloads if w.key in found and w.key != target]
-
-
-def _usage(cluster: ClusterReport, workload: Workload) -> float | None:
-    used = [pod.cpu_ratio for pod in cluster.pods_of(workload.key) if pod.ready]
-    known = [usage for usage in used if usage is not None]
-    return sum(known) / len(known) if known else None
 
 
 ROOM: Final[tuple[Guard, ...]] = (headroom, callees_bear_more, few_unavailable)

@@ -2,6 +2,7 @@
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import Case, NotThis, Proposal
+from healing.usage import cpu_of
 from knowledge.cluster import Pod, Restart
 from knowledge.plans import Fact
 
@@ -16,7 +17,7 @@ def propose_restart(case: Case, settings: HealingSettings) -> Proposal | NotThis
         if age_s <= settings.release_age_s_max:
             return _not_this(f"release {current.version} is new: a restart would hide its fault")
     pods = case.cluster.pods_of(case.workload.key)
-    if _is_overloaded(case, pods, settings):
+    if _is_overloaded(case, settings):
         return _not_this("it is overloaded: a restart would take room away")
     fact = _illness(pods, settings, now_unix_ns=case.situation.now_unix_ns)
     if fact is None:
@@ -39,9 +40,9 @@ def _not_this(reason: str) -> NotThis:
     return NotThis(strategy="restart", reason=reason)
 
 
-def _is_overloaded(case: Case, pods: tuple[Pod, ...], settings: HealingSettings) -> bool:
-    used = [pod.cpu_ratio for pod in pods if pod.ready and pod.cpu_ratio is not None]
-    is_busy = bool(used) and sum(used) / len(used) >= settings.scale_usage_min
+def _is_overloaded(case: Case, settings: HealingSettings) -> bool:
+    usage = cpu_of(case.cluster, case.workload.key)
+    is_busy = usage is not None and usage >= settings.scale_usage_min
     return is_busy and (case.cause.arrival_ratio or 0.0) >= settings.arrival_ratio_min
 
 

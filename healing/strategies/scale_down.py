@@ -9,6 +9,7 @@ from math import ceil
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import NotThis
+from healing.usage import cpu_with
 from knowledge.boosts import end_of
 from knowledge.cluster import Boost, ClusterReport, Scale, SetFloor, Workload
 
@@ -33,25 +34,13 @@ def propose_scale_down(
         return change if is_expired else _not_this("the floor's time is not over yet")
     step = max(change.replicas, ceil(boost.after / settings.scale_factor_max))
     change = replace(change, replicas=step)  # what is left of the boost keeps its time
-    usage = usage_with(change, cluster)
+    usage = cpu_with(change, cluster)
     limit = settings.scale_usage_min if is_expired else settings.scale_usage_target
     if usage is None:
         return _not_this("the cluster reports no CPU usage of its pods")
     if usage > limit:
         return _not_this(f"{change.replicas} pods would use {usage:.0%} of their CPU limit")
     return change
-
-
-def usage_with(change: Scale, cluster: ClusterReport) -> float | None:
-    """Return the CPU share that the pods would use after `change`; None where it is not known.
-
-    It is only known where that of each pod is: what one pod hides the others would have to do.
-    """
-    used = [pod.cpu_ratio for pod in cluster.pods_of(change.target)]
-    known = [usage for usage in used if usage is not None]
-    if len(known) < max(len(used), change.replicas_before) or not change.replicas:
-        return None
-    return sum(known) / change.replicas
 
 
 def _not_this(reason: str) -> NotThis:

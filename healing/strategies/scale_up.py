@@ -8,6 +8,7 @@ from math import ceil
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import Case, NotThis, Proposal
+from healing.usage import cpu_of
 from knowledge.cluster import Scale, Scaler, SetFloor
 from knowledge.identity import WorkloadKey
 from knowledge.plans import Fact
@@ -37,11 +38,9 @@ def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThi
     if ratio is None or ratio < settings.arrival_ratio_min:
         grown = "not known" if ratio is None else f"{ratio:.1f} times the usual"
         return NotThis(strategy="scale", reason=f"arrival is {grown}: no overload")
-    used = [pod.cpu_ratio for pod in case.cluster.pods_of(case.workload.key) if pod.ready]
-    known = [usage for usage in used if usage is not None]
-    if not known:
+    usage = cpu_of(case.cluster, case.workload.key)
+    if usage is None:
         return NotThis(strategy="scale", reason="the cluster reports no CPU usage of its pods")
-    usage = sum(known) / len(known)
     if usage < settings.scale_usage_min:
         return NotThis(strategy="scale", reason=f"pods use {usage:.0%} of their CPU: no overload")
     ceiling, scaler = case.workload.replicas_max, case.workload.scaler
@@ -61,7 +60,7 @@ def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThi
         )
     facts = (
         Fact(source="telemetry", text=f"arrival at {case.cause.service} x{ratio:.1f}"),
-        Fact(source="api", text=f"its {len(known)} pods use {usage:.0%} of their CPU limit"),
+        Fact(source="api", text=f"its pods use {usage:.0%} of their CPU limit"),
     )
     if scaler is not None:
         return _raised(scaler, case.workload.key, replicas, facts, settings)
