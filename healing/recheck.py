@@ -1,11 +1,13 @@
 """The last look before a write: the guards once more, and the evidence anew."""
 
 from healing.boosts import plans_to_end
+from healing.execute import Execution
 from healing.guards import BOOST_END_GUARDS, UNDO_GUARDS, check
 from healing.plan import plan_recovery
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
+from healing.undo import is_undone
 from knowledge.cluster import WriteIntent
 from knowledge.plans import ApprovedPlan, RecoveryPlan, Refused
 
@@ -30,9 +32,22 @@ def recheck(
     if plan.ends_boost and intent.change == plan.change:
         return _ended_anew(plan, check(asked, BOOST_END_GUARDS), situation, settings)
     answer = check(asked, UNDO_GUARDS) if intent.is_undo else check(asked)
-    if isinstance(answer, Refused) or intent.is_undo:
-        return answer if isinstance(answer, Refused) else None
+    if isinstance(answer, Refused):
+        return answer
+    if intent.is_undo:
+        return _undone_anew(execution, situation, settings)
     return _planned_anew(state, execution.approved, situation, settings)
+
+
+def _undone_anew(
+    execution: Execution, situation: Situation, settings: HealingSettings
+) -> Refused | None:
+    """Whether taking it back still does no harm: it may have been decided in an earlier life."""
+    plan, verdict = execution.approved.plan, execution.verdict
+    if verdict is not None and is_undone(plan, verdict, situation, settings):
+        return None
+    reason = "on fresh facts it would not be taken back"
+    return Refused(issue_id=plan.issue_id, guard="evidence anew", reason=reason)
 
 
 def _ended_anew(

@@ -23,7 +23,6 @@ from knowledge.regulation import Regulated
 
 LEDGER_NS: Final = 3600 * 10**9
 """No budget of regulation counts further back."""
-PLAN: Final = "regulation"
 IN_FORCE: Final = ("open", "applied", "unknown")
 
 
@@ -226,6 +225,7 @@ def _asked(
         volumes=recovery.volumes,
         foreign_until_unix_ns=loop.foreign_until_unix_ns,
         pauses=recovery.pauses,
+        started_unix_ns=recovery.started_unix_ns,
         intent_id=but,
     )
 
@@ -246,9 +246,10 @@ def _told(
 def _intent(
     state: RegulationState, workload: Workload, change: Scale, *, now_unix_ns: int
 ) -> WriteIntent:
+    name = f"reg-{now_unix_ns // 10**6}-{state.epoch}-{state.intent_count + 1}"
     return WriteIntent(
-        id=f"reg-{now_unix_ns // 10**6}-{state.epoch}-{state.intent_count + 1}",
-        plan_id=PLAN,
+        id=name,
+        plan_id=name,  # each step stands for itself: a ledger lets go of plans as a whole
         issue_id="",
         epoch=state.epoch,
         change=change,

@@ -7,11 +7,22 @@ from typing import Final, Literal, get_args
 from healing.autoscalers import AutoscalerSettings, RegulationSettings, require_names
 from healing.maintenance import MaintenanceWindow
 from healing.traffic.settings import TrafficSettings
-from knowledge.bounds import require_positive
+from knowledge.bounds import require_positive, require_share
 from knowledge.plans import Mode
 
 ActionKind = Literal["scale", "set_floor", "restart", "roll_back_release"]
 ACTION_KINDS: Final[tuple[ActionKind, ...]] = get_args(ActionKind)
+SHARES: Final = frozenset(
+    {
+        "better_ratio",
+        "blast_ratio_max",
+        "ill_ratio_min",
+        "storm_ratio",
+        "unavailable_ratio_max",
+        "volume_drop_ratio",
+    }
+)
+"""Settings of which more than all would be nonsense."""
 _RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "approve": 2, "auto": 3}
 
 
@@ -174,6 +185,7 @@ class HealingSettings:
         require_positive(
             self, zero_is_fine=frozenset({"target_cooldown_s", "verify_hold_s", "quarantine_s"})
         )
+        require_share(self, SHARES)
 
     def widest_mode(self) -> Mode:
         """The most that may happen anywhere."""

@@ -39,6 +39,10 @@ class HealingState:
         """The executions whose end is still out."""
         return tuple(e for e in self.executions if e.phase != "done")
 
+    def plan_of(self, intent_id: str) -> RecoveryPlan | None:
+        """The plan that an intent is of; None for one of regulation."""
+        return next((e.approved.plan for e in self.executions if e.intent_id == intent_id), None)
+
     def changing(self) -> frozenset[WorkloadKey]:
         """The workloads that a change of our own is still settling in."""
         return frozenset(e.approved.plan.change.target for e in self.in_flight)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -25,17 +26,20 @@ from homeostat.traffic import Traffic
 from homeostat.version import VERSION
 from homeostat.web import bind
 from homeostat.web import server as http_server
+from knowledge.cluster import WriteIntent
 from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from knowledge.windows import Gap
 from receiver.memory import keep_large_buffers
+from receiver.pressure import give_back
 from status.app import create_app
 from status.orders import Desk
 
 log = logging.getLogger(__name__)
 CANNOT_SERVE: Final = 3
 """Exit code of a process that told why it cannot serve; 1 is that of a bug."""
+GIVE_BACK_PERIOD_S: Final = 15.0
 
 
 class Brain:
@@ -51,9 +55,11 @@ class Brain:
             bytes_max=settings.analysis.buffer_bytes_max,
             retention_s=settings.analysis.retention_s,
         )
-        self.replicated = replicated_of(settings, self.clock)
+        self.replicated = replicated_of(settings, self.clock, self._forbids)
         self.cluster = (
-            self.replicated.cluster if self.replicated else cluster_of(settings, self.clock)
+            self.replicated.cluster
+            if self.replicated
+            else cluster_of(settings, self.clock, self._forbids)
         )
         core = CoreSettings(analysis=settings.analysis, healing=settings.healing)
         has_log = settings.receiver.durability == "wal"
@@ -69,10 +75,16 @@ class Brain:
             settings=core,
             now_unix_ns=now,
             succession=self.replicated.succession if self.replicated else None,
-            stopped=EmergencyStop(settings.stop_file).reason,
+            stopped=EmergencyStop.of(settings).reason,
             back_s=settings.analysis.window_s if has_log else 0.0,
         )
-        self.traffic = Traffic(settings.healing, self.clock.now_unix_ns, self._forbids_weights)
+        self.traffic = Traffic(
+            settings.healing,
+            self.clock.now_unix_ns,
+            self._forbids_weights,
+            only_verified=settings.receiver.principals_file is not None,
+        )
+        self._next_give_back_s = time.monotonic() + GIVE_BACK_PERIOD_S
         self._restoration = Restoration(receivers=settings.receiver.processes if has_log else 0)
         self.intake = Intake(
             self._buffers,
@@ -86,11 +98,14 @@ class Brain:
             reason = "the analysis was started anew, what it held in memory is lost"
             self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=reason))
 
-    def _forbids_weights(self) -> str | None:
-        """Why no proxy may be told of new weights now; None: they may."""
+    def _forbids(self, intent: WriteIntent) -> str | None:
+        return self.control.forbids(intent, now_unix_ns=self.clock.now_unix_ns())
+
+    def _forbids_weights(self, namespace: str) -> str | None:
+        """Why no proxy of a namespace may be told of new weights now; None: they may."""
         if self.control.replica.role == "standby":
             return "another replica leads"
-        return self.control.halted or EmergencyStop(self._settings.stop_file).reason()
+        return self.control.forbidden(namespace, "", now_unix_ns=self.clock.now_unix_ns())
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
@@ -107,6 +122,18 @@ class Brain:
             self.clock.set(to_unix_ns)
         self._buffers.hold(None)
         self._buffers.trim(to_unix_ns)
+        await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Let the kernel have what was freed, now and then.
+
+        Frames live for seconds among what comes and goes, and no gate bounds how much of it the
+        allocator would keep for later.
+        """
+        if time.monotonic() < self._next_give_back_s:
+            return
+        self._next_give_back_s = time.monotonic() + GIVE_BACK_PERIOD_S
+        await asyncio.get_running_loop().run_in_executor(None, give_back)
 
     def _times(self) -> Times:
         return Times(
@@ -157,7 +184,7 @@ class Brain:
             actions=publish.actions_of(control.state),
             sized=control.sized,
             regulated=control.outputs.regulated if control.outputs else (),
-            stopped=EmergencyStop(self._settings.stop_file).reason(),
+            stopped=EmergencyStop.of(self._settings).reason(),
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),

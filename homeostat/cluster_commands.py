@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from dataclasses import replace
 
 import yaml
 from rich.console import Console
@@ -12,10 +13,16 @@ from healing.cluster.kube.adapter import KubernetesCluster
 from healing.cluster.kube.admission import policy
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.rbac import manifests
-from healing.cluster.kube.unwind import InForce, in_force, unwind
+from healing.cluster.kube.unwind import InForce, in_force, unwind, why_not_by_itself
 from healing.doctor import Finding, examine
+from homeostat.emergency_stop import EmergencyStop
 from homeostat.settings import Settings
-from knowledge.cluster import ClusterUnavailableError, WriteOutcome
+from knowledge.cluster import (
+    ClusterReport,
+    ClusterUnavailableError,
+    WriteIntent,
+    WriteOutcome,
+)
 
 EXIT_FAILED = 1
 
@@ -86,12 +93,21 @@ async def _unwound(
 ) -> tuple[tuple[InForce, ...], tuple[WriteOutcome, ...]]:
     section = settings.cluster
     api = await Api.connect(kubeconfig=section.kubeconfig, context=section.context)
-    cluster = KubernetesCluster(section.for_kubernetes(), now_unix_ns=time.time_ns)
+    # the way out works at once: that rights are too wide is no reason not to take back
+    reach = replace(section.for_kubernetes(), guards_rights=False)
+    cluster = KubernetesCluster(reach, now_unix_ns=time.time_ns)
+    stop = EmergencyStop.of(settings)
+
+    def forbids(intent: WriteIntent, report: ClusterReport) -> str | None:
+        if (stopped := stop.reason()) is not None or not only_expired:
+            return stopped
+        return why_not_by_itself(intent, report, settings.healing, now_unix_ns=time.time_ns())
+
     try:
         held = await in_force(
             api, await cluster.report(), now_unix_ns=time.time_ns(), only_expired=only_expired
         )
-        return held, await unwind(cluster, held, now_unix_ns=time.time_ns)
+        return held, await unwind(cluster, held, now_unix_ns=time.time_ns, forbids=forbids)
     finally:
         await cluster.close()
         await api.close()

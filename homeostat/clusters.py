@@ -1,17 +1,22 @@
 """The cluster that the settings name: none, the twin's, or Kubernetes, there as one of several."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from healing.cluster.socket import SocketCluster
 from homeostat.clock import Clock
 from homeostat.settings import Settings
+from knowledge.cluster import WriteIntent
 
 if TYPE_CHECKING:
     from healing.cluster.kube.adapter import KubernetesCluster
     from healing.cluster.kube.replicas import Replicated
 
+Forbids = Callable[[WriteIntent], str | None]
+"""Why a write may not be sent at this very moment; asked with nothing between it and the patch."""
 
-def replicated_of(settings: Settings, clock: Clock) -> "Replicated | None":
+
+def replicated_of(settings: Settings, clock: Clock, forbids: Forbids) -> "Replicated | None":
     """The parts of one of several replicas; None for one that is alone."""
     section = settings.cluster
     if not section.is_leased:
@@ -22,10 +27,13 @@ def replicated_of(settings: Settings, clock: Clock) -> "Replicated | None":
         section.for_kubernetes(settings.healing.namespaces),
         namespace=section.home or "homeostat",
         now_unix_ns=clock.now_unix_ns,
+        forbids=forbids,
     )
 
 
-def cluster_of(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesCluster | None":
+def cluster_of(
+    settings: Settings, clock: Clock, forbids: Forbids
+) -> "SocketCluster | KubernetesCluster | None":
     """The port of a cluster; None where there is none."""
     match settings.cluster.kind:
         case "none":
@@ -39,4 +47,5 @@ def cluster_of(settings: Settings, clock: Clock) -> "SocketCluster | KubernetesC
             return KubernetesCluster(
                 settings.cluster.for_kubernetes(settings.healing.namespaces),
                 now_unix_ns=clock.now_unix_ns,
+                permit=forbids,
             )

@@ -9,12 +9,14 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from analysis import watch
 from analysis.buffers import Buffers
 from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
+from healing.guards.permission import why_maintained, why_paused
 from healing.recheck import recheck
 from healing.regulate import recheck as recheck_regulation
 from healing.state import HealingState
@@ -74,12 +76,9 @@ class Control:
         self._next_prune_unix_ns = now_unix_ns
         # one thread for polars and SQLite: the loop stays free, and ticks stay in order
         self._worker = worker or ThreadPoolExecutor(1, "control")
+        told = to_json(settings)
         self.replica = Replica(
-            journal,
-            self._worker,
-            epoch=epoch,
-            settings=to_json(settings),
-            succession=succession,
+            journal, self._worker, epoch=epoch, settings=told, succession=succession
         )
         self.is_writing = False  # stays true where a write was cut off
         self._watch = watch.begin(
@@ -141,6 +140,27 @@ class Control:
             self.state.healing, approval_expiry_s=expiry_s, now_unix_ns=now_unix_ns
         )
 
+    def forbids(self, intent: WriteIntent, *, now_unix_ns: int) -> str | None:
+        """Why a write may not be sent at this very moment, though the guards just let it pass.
+
+        Between the two lie a look and a dry run, seconds in which a person may have said no.
+        """
+        healing, target = self.healing(now_unix_ns), intent.change.target
+        plan = None if intent.is_undo else healing.plan_of(intent.id)
+        if plan is not None and now_unix_ns > plan.expires_unix_ns:
+            return "the plan expired meanwhile"
+        return self.forbidden(target.namespace, target.name, now_unix_ns=now_unix_ns)
+
+    def forbidden(self, namespace: str, workload: str, *, now_unix_ns: int) -> str | None:
+        """Why people let nothing of this place be changed now, or why we do not trust ourselves."""
+        pauses, now = self.healing(now_unix_ns).pauses, now_unix_ns
+        return (
+            self.halted
+            or self._stopped()
+            or why_paused(pauses, namespace, workload, now_unix_ns=now)
+            or why_maintained(self._settings.healing, namespace, now_unix_ns=now)
+        )
+
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
         loop = asyncio.get_running_loop()
@@ -166,7 +186,6 @@ class Control:
         return await self._lookback.diagnose(question)
 
     async def _conclude(self, now: int, clock: Callable[[], int]) -> None:
-        loop = asyncio.get_running_loop()
         is_leader = await self._lead(now)
         is_planning_due = is_leader and now >= self._next_plan_unix_ns
         if is_planning_due:
@@ -182,7 +201,7 @@ class Control:
             diagnoses=await self._lookback.diagnoses(
                 self.state.analysis.issues, now_unix_ns=now, is_due=is_planning_due
             ),
-            orders=self._orders.pending,
+            orders=self._orders.pending if is_leader else (),
             stopped=self._stopped(),
         )
         state, outputs = tick(self.state, inputs, self._settings)
@@ -198,10 +217,8 @@ class Control:
         if now >= self._next_prune_unix_ns:
             self._next_prune_unix_ns = now + int(PRUNE_PERIOD_S * 1e9)
             horizon = now - int(self._journal_retention_s * 1e9)
-            await loop.run_in_executor(self._worker, lambda: self._prune(horizon))
-
-    def _prune(self, horizon_unix_ns: int) -> None:
-        self._journal.prune(before_unix_ns=horizon_unix_ns)
+            prune = partial(self._journal.prune, before_unix_ns=horizon)
+            await asyncio.get_running_loop().run_in_executor(self._worker, prune)
 
     async def _report(self) -> ClusterReport | None:
         if self._cluster is None:
@@ -219,10 +236,10 @@ class Control:
         lead = await self.replica.lead(now)
         if lead.taken is not None:
             taken = lead.taken
-            self.state, self._outcomes = (
-                beginning(taken.memory, epoch=taken.fence, started_unix_ns=now, before=self.state),
-                (),
+            self.state = beginning(
+                taken.memory, epoch=taken.fence, started_unix_ns=now, before=self.state
             )
+            self._outcomes = ()
         return lead.is_leader
 
     async def _write(
@@ -260,14 +277,17 @@ class Control:
         return outcome
 
     def _recheck(self, intent: WriteIntent, report: ClusterReport, now: int) -> Refused | None:
-        if self.halted is not None:
-            return Refused(issue_id=intent.issue_id, guard="halted", reason=self.halted)
-        stale = self.replica.why_not(intent.epoch)
-        if stale is not None:
-            return Refused(issue_id=intent.issue_id, guard="lease", reason=stale)
+        reasons = (("halted", self.halted), ("lease", self.replica.why_not(intent.epoch)))
+        for guard, reason in reasons:
+            if reason is not None:
+                return Refused(issue_id=intent.issue_id, guard=guard, reason=reason)
         assert self.state.situation is not None
         situation = replace(
-            self.state.situation, cluster=report, now_unix_ns=now, stopped=self._stopped()
+            self.state.situation,
+            cluster=report,
+            now_unix_ns=now,
+            stopped=self._stopped(),
+            freshness=self._buffers.freshness(now),
         )
         healing, settings = self.healing(now), self._settings.healing
         if intent.profile == "regulation":

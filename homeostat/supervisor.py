@@ -21,8 +21,6 @@ SOON_S: Final = 5.0
 CHILD_ENVIRON: Final = {
     # one thread builds a window with a fifth less CPU than two, and in time
     "POLARS_MAX_THREADS": "1",
-    # pages of polars' own allocator live from one window to the next, instead of half a second
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:10000,muzzy_decay_ms:10000",
 }
 """What our children run with unless the environment says otherwise."""
 STOP_DEADLINE_S: Final = 15.0

@@ -31,12 +31,22 @@ class Traffic:
     """All pools. `take` and `update` are called from one loop and never overlap."""
 
     def __init__(
-        self, settings: HealingSettings, clock: Callable[[], int], halted: Callable[[], str | None]
+        self,
+        settings: HealingSettings,
+        clock: Callable[[], int],
+        forbids: Callable[[str], str | None],
+        *,
+        only_verified: bool = False,
     ) -> None:
+        """`forbids` says why nothing of a namespace may be changed now.
+
+        `only_verified`: of the calls only those count whose sender may speak for the caller.
+        """
         self._healing = settings
         self._settings = settings.traffic
         self._clock = clock
-        self._halted = halted
+        self._forbids = forbids
+        self._only_verified = only_verified
         self._addresses = frozenset(a for p in self._settings.pools.values() for a in p.backends)
         self._waiting: list[Calls] = []
         self._states = {name: PoolState() for name in self._settings.pools}
@@ -62,6 +72,8 @@ class Traffic:
         """Note the calls to our backends among spans that just arrived."""
         if not self._addresses:
             return
+        if self._only_verified:
+            spans = spans.filter(spans["is_verified"])
         calls = tuple(calls_of(endpoints_of(spans, self._addresses)))
         room = CALLS_MAX - len(self._waiting)
         self._waiting += calls[:room]
@@ -148,7 +160,7 @@ class Traffic:
                 await asyncio.sleep(self._settings.period_s)
 
     def _may_write(self, pool: PoolSettings) -> bool:
-        return self.mode(pool) == "auto" and self._halted() is None
+        return self.mode(pool) == "auto" and self._forbids(pool.namespace) is None
 
     async def _carry(self, name: str, pool: PoolSettings) -> None:
         weights, carried = self._weights[name].in_force, self._carried[name]
@@ -161,7 +173,9 @@ class Traffic:
         socket = self._settings.haproxy_socket
         if socket and pool.haproxy_backend and self._may_write(pool):
             try:
-                carried["haproxy"] = await haproxy.carry(socket, pool.haproxy_backend, weights)
+                carried["haproxy"] = await haproxy.carry(
+                    socket, pool.haproxy_backend, weights, lambda: self._may_write(pool)
+                )
             except haproxy.HaproxyError as error:
                 carried["haproxy"] = f"failed: {error}"
 

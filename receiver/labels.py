@@ -4,7 +4,7 @@ There are few resources beside their spans, and the same ones come again with ea
 read one by one, and remembered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +23,9 @@ Labels = tuple[str, ...]
 _REMEMBERED: Final = 4096
 _REMEMBERED_BYTES_MAX: Final = 4096
 """Bounds of the memory: a resource has some 500 bytes, a larger one is read anew each time."""
+
+_WORDS_MAX: Final = 16
+"""Of a batch of few resources the same words come again and again; of many they hardly do."""
 
 ATTRIBUTES_MAX: Final = 1_000_000
 """Resource attributes to read in one batch, about a second's worth; an honest batch has some ten
@@ -62,7 +65,7 @@ def resource_columns(
         words: dict[str, int] = {}
         numbers = [words.setdefault(text, len(words)) for text in texts]
         numbered = pa.array(np.array(numbers, np.int32)[resource_of]) if len(words) > 1 else same
-        return pa.DictionaryArray.from_arrays(numbered, _dictionary(tuple(words)), safe=False)
+        return pa.DictionaryArray.from_arrays(numbered, _dictionary(words), safe=False)
 
     columns = {
         meaning.column: column([label[index] for label in labels])
@@ -79,8 +82,14 @@ def resource_columns(
     }
 
 
+def _dictionary(words: Collection[str]) -> pa.StringArray:
+    if len(words) > _WORDS_MAX or sum(map(len, words)) > _REMEMBERED_BYTES_MAX:
+        return pa.array(words, pa.string())
+    return _remembered_dictionary(tuple(words))
+
+
 @lru_cache(maxsize=_REMEMBERED)
-def _dictionary(words: tuple[str, ...]) -> pa.StringArray:
+def _remembered_dictionary(words: tuple[str, ...]) -> pa.StringArray:
     return pa.array(words, pa.string())
 
 

@@ -29,6 +29,7 @@ TOKEN_CHARACTERS_MIN: Final = 32
 _KEYS: Final = {"tokens", "certificates", "services"}
 _KEY: Final = os.urandom(32)
 _REMEMBERED: Final = 65_536
+_REMEMBERED_CHARACTERS_MAX: Final = 256
 
 
 class PrincipalsError(ValueError):
@@ -44,13 +45,22 @@ class Principal:
 
     def speaks_for(self, namespace: str, service: str) -> bool:
         """Return whether what it says of this service counts as the service's own word."""
-        return _speaks_for(self, namespace, service)
+        if len(namespace) + len(service) > _REMEMBERED_CHARACTERS_MAX:
+            return _speaks_for(self, namespace, service)
+        return _remembered_speaks_for(self, namespace, service)
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _speaks_for(principal: Principal, namespace: str, service: str) -> bool:
-    key = f"{namespace}/{service}"
-    return any(pattern == "*" or fnmatchcase(key, pattern) for pattern in principal.services)
+    for pattern in principal.services:
+        of_namespace, _, of_service = pattern.partition("/")
+        if pattern == "*" or (
+            fnmatchcase(namespace, of_namespace) and fnmatchcase(service, of_service)
+        ):
+            return True
+    return False
+
+
+_remembered_speaks_for = lru_cache(maxsize=_REMEMBERED)(_speaks_for)
 
 
 NOBODY: Final = Principal(name="")

@@ -3,6 +3,8 @@
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
+from healing.settings import HealingSettings
+from healing.situation import Situation
 
 VOLUME_RECENT_S: Final = 10.0
 VOLUME_USUAL_S: Final = 60.0
@@ -14,11 +16,16 @@ Volumes = tuple[tuple[int, int], ...]
 
 def fresh_cluster(asked: Asked) -> str | None:
     """The cluster's own word is recent."""
-    cluster = asked.situation.cluster
+    return why_stale(asked.situation, asked.settings)
+
+
+def why_stale(situation: Situation, settings: HealingSettings) -> str | None:
+    """Return how old the cluster's word is, if that is too old."""
+    cluster = situation.cluster
     if cluster is None:
         return "no cluster answers"
-    age_s = (asked.situation.now_unix_ns - cluster.observed_unix_ns) / 1e9
-    limit_s = asked.settings.cluster_age_s_max
+    age_s = (situation.now_unix_ns - cluster.observed_unix_ns) / 1e9
+    limit_s = settings.cluster_age_s_max
     return None if age_s <= limit_s else f"the cluster report is {age_s:.0f} s old"
 
 
@@ -82,8 +89,14 @@ def _at_or_before(volumes: Volumes, time_unix_ns: int) -> tuple[int, int]:
 
 def quarantine(asked: Asked) -> str | None:
     """We have been up for a while: who just came up knows too little to change anything."""
-    up_s = (asked.situation.now_unix_ns - asked.started_unix_ns) / 1e9
-    limit_s = asked.settings.quarantine_s
+    return why_quarantined(asked.started_unix_ns, asked.situation, asked.settings)
+
+
+def why_quarantined(
+    started_unix_ns: int, situation: Situation, settings: HealingSettings
+) -> str | None:
+    """Return for how long we have been up, if that is not long enough."""
+    up_s, limit_s = (situation.now_unix_ns - started_unix_ns) / 1e9, settings.quarantine_s
     return None if up_s >= limit_s else f"up for {up_s:.0f} s only, of {limit_s:.0f} s"
 
 

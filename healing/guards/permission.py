@@ -6,7 +6,7 @@ from typing import Final
 from healing.guards.asked import Asked, Guard
 from healing.maintenance import covering
 from healing.settings import HealingSettings
-from healing.situation import Situation
+from knowledge.cluster import Workload
 from knowledge.identity import WorkloadKey
 from knowledge.orders import Pause
 
@@ -18,27 +18,29 @@ def not_stopped(asked: Asked) -> str | None:
 
 def not_paused(asked: Asked) -> str | None:
     """Nobody paused this workload, its namespace, or all of it."""
-    return why_paused(asked.pauses, asked.change.target, asked.situation)
+    target, now = asked.change.target, asked.situation.now_unix_ns
+    return why_paused(asked.pauses, target.namespace, target.name, now_unix_ns=now)
 
 
 def no_maintenance(asked: Asked) -> str | None:
     """No maintenance window is open: people are at work."""
-    return why_maintained(asked.settings, asked.change.target, asked.situation)
+    now = asked.situation.now_unix_ns
+    return why_maintained(asked.settings, asked.change.target.namespace, now_unix_ns=now)
 
 
-def why_paused(pauses: Sequence[Pause], target: WorkloadKey, situation: Situation) -> str | None:
-    """Return who paused the target, and why."""
+def why_paused(
+    pauses: Sequence[Pause], namespace: str, workload: str, *, now_unix_ns: int
+) -> str | None:
+    """Return who paused a workload, and why."""
     for pause in pauses:
-        if pause.covers(target.namespace, target.name, now_unix_ns=situation.now_unix_ns):
+        if pause.covers(namespace, workload, now_unix_ns=now_unix_ns):
             return f"paused by {pause.by}: {pause.reason} ({pause.id})"
     return None
 
 
-def why_maintained(
-    settings: HealingSettings, target: WorkloadKey, situation: Situation
-) -> str | None:
-    """Return which maintenance window is open for the target."""
-    found = covering(settings.maintenance, target.namespace, now_unix_ns=situation.now_unix_ns)
+def why_maintained(settings: HealingSettings, namespace: str, *, now_unix_ns: int) -> str | None:
+    """Return which maintenance window is open in a namespace."""
+    found = covering(settings.maintenance, namespace, now_unix_ns=now_unix_ns)
     if found is None:
         return None
     return f"{found.reason}: {found.begins} to {found.ends} {found.time_zone}"
@@ -55,9 +57,13 @@ def mode(asked: Asked) -> str | None:
 
 def opted_in(asked: Asked) -> str | None:
     """The workload's owner let it be touched."""
-    workload = asked.workload
+    return why_not_opted_in(asked.workload, asked.change.target)
+
+
+def why_not_opted_in(workload: Workload | None, target: WorkloadKey) -> str | None:
+    """Return that a target is gone, or that its owner did not let it be touched."""
     if workload is None:
-        return f"{asked.change.target} is not in the cluster (any more)"
+        return f"{target} is not in the cluster (any more)"
     return None if workload.is_opted_in else f"{workload.key} is not opted in"
 
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from healing.autoscalers import AutoscalerSettings
 from healing.control.arbiter import Floor
-from healing.guards.freshness import why_collapsed
-from healing.guards.permission import why_maintained, why_paused
+from healing.guards.freshness import why_collapsed, why_quarantined, why_stale
+from healing.guards.permission import why_maintained, why_not_opted_in, why_paused
 from healing.guards.target import other_controller, why_untouchable
 from healing.ledger import Ledger
 from healing.settings import HealingSettings
@@ -45,6 +45,7 @@ class Step:
     volumes: tuple[tuple[int, int], ...]
     foreign_until_unix_ns: int
     pauses: tuple[Pause, ...] = ()
+    started_unix_ns: int = 0
     intent_id: str = ""
 
     @property
@@ -70,12 +71,14 @@ def not_stopped(step: Step) -> str | None:
 
 def not_paused(step: Step) -> str | None:
     """Nobody paused this workload, its namespace, or all of it."""
-    return why_paused(step.pauses, step.change.target, step.situation)
+    target, now = step.change.target, step.situation.now_unix_ns
+    return why_paused(step.pauses, target.namespace, target.name, now_unix_ns=now)
 
 
 def no_maintenance(step: Step) -> str | None:
     """No maintenance window is open: people are at work."""
-    return why_maintained(step.settings, step.change.target, step.situation)
+    now = step.situation.now_unix_ns
+    return why_maintained(step.settings, step.change.target.namespace, now_unix_ns=now)
 
 
 def mode(step: Step) -> str | None:
@@ -87,20 +90,17 @@ def mode(step: Step) -> str | None:
 
 def opted_in(step: Step) -> str | None:
     """The workload's owner let it be touched."""
-    workload = step.workload
-    if workload is None:
-        return f"{step.change.target} is not in the cluster (any more)"
-    return None if workload.is_opted_in else f"{workload.key} is not opted in"
+    return why_not_opted_in(step.workload, step.change.target)
+
+
+def quarantine(step: Step) -> str | None:
+    """We have been up for a while: who just came up knows too little to change anything."""
+    return why_quarantined(step.started_unix_ns, step.situation, step.settings)
 
 
 def fresh_cluster(step: Step) -> str | None:
     """The cluster's own word is recent."""
-    cluster = step.situation.cluster
-    if cluster is None:
-        return "no cluster answers"
-    age_s = (step.situation.now_unix_ns - cluster.observed_unix_ns) / 1e9
-    limit_s = step.settings.cluster_age_s_max
-    return None if age_s <= limit_s else f"the cluster report is {age_s:.0f} s old"
+    return why_stale(step.situation, step.settings)
 
 
 def no_storm(step: Step) -> str | None:
@@ -264,6 +264,7 @@ REGULATION: Final[tuple[StepGuard, ...]] = (
     no_maintenance,
     mode,
     opted_in,
+    quarantine,
     fresh_cluster,
     touchable,
     no_other_controller,

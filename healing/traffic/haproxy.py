@@ -5,7 +5,7 @@ https://docs.haproxy.org/2.6/management.html#9.3
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,8 +70,10 @@ def changes(servers: tuple[Server, ...], target: Mapping[str, int]) -> dict[str,
     }
 
 
-async def carry(socket: str, backend: str, weights: tuple[Weight, ...]) -> str:
-    """Make HAProxy's weights ours; return what was done, in words.
+async def carry(
+    socket: str, backend: str, weights: tuple[Weight, ...], may_write: Callable[[], bool]
+) -> str:
+    """Make HAProxy's weights ours, while `may_write`; return what was done, in words.
 
     Raises:
         HaproxyError: it was not reached, or refused.
@@ -81,7 +83,9 @@ async def carry(socket: str, backend: str, weights: tuple[Weight, ...]) -> str:
     if absent := sorted(set(target) - {server.address for server in servers}):
         raise HaproxyError(f"{backend} has no server at {', '.join(absent)}")
     changed = changes(servers, target)
-    for name, weight in changed.items():
+    for done, (name, weight) in enumerate(changed.items()):
+        if not may_write():
+            return f"{done} of {len(changed)} weights set, then nothing more may be written"
         if said := (await _ask(socket, f"set server {backend}/{name} weight {weight}")).strip():
             raise HaproxyError(f"{backend}/{name}: {said}")
     return f"{len(changed)} of {len(servers)} weights set"

@@ -138,7 +138,11 @@ class Log:
         return Replay(self._catalog.segments(), wanted, damaged=self._damaged)
 
     def horizon(self, greeting: Greeting) -> None:
-        """Cut what the brain needs no more, also while nothing comes."""
+        """Cut what the brain needs no more, also while nothing comes.
+
+        No time that a sender made up holds a segment beyond the brain's own ceiling.
+        """
+        self._catalog.doubt(greeting.ceiling_unix_ns)
         self._catalog.cut(greeting.horizon_unix_ns)
 
     def _take_in(self, found: Found) -> None:

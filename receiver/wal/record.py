@@ -10,12 +10,12 @@ was written. Every sum starts from the segment's random id: bytes of another seg
 
 import json
 import struct
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import pyarrow as pa
+from zlib_ng import zlib_ng
 
 Kind = Literal["frame", "void", "end"]
 _KINDS: Final[dict[int, Kind]] = {1: "frame", 2: "void", 3: "end"}
@@ -63,10 +63,10 @@ def encode(
     text = json.dumps(head, separators=(",", ":")).encode()
     body_sum = seed
     for piece in body:
-        body_sum = zlib.crc32(piece, body_sum)
+        body_sum = zlib_ng.crc32(piece, body_sum)
     size = sum(len(memoryview(piece)) for piece in body)
     fixed = _FIXED.pack(MAGIC, _NUMBERS[kind], len(text), size, synced, body_sum)
-    checked = _SUM.pack(zlib.crc32(text, zlib.crc32(fixed, seed)))
+    checked = _SUM.pack(zlib_ng.crc32(text, zlib_ng.crc32(fixed, seed)))
     return [fixed + checked + text, *body]
 
 
@@ -88,7 +88,7 @@ def entry_at(read_at: ReadAt, offset: int, *, size: int, seed: int) -> Entry:
         seen = read_at(offset, prefix_bytes + head_bytes)
     text = seen[prefix_bytes : prefix_bytes + head_bytes]
     (head_sum,) = _SUM.unpack(seen[_FIXED.size : prefix_bytes])
-    if len(text) < head_bytes or zlib.crc32(text, zlib.crc32(fixed, seed)) != head_sum:
+    if len(text) < head_bytes or zlib_ng.crc32(text, zlib_ng.crc32(fixed, seed)) != head_sum:
         raise BrokenRecordError("its head is damaged")
     body_offset = offset + prefix_bytes + head_bytes
     if body_bytes > _BODY_MAX_BYTES or body_offset + body_bytes > size:
@@ -111,6 +111,6 @@ def body_of(read_at: ReadAt, entry: Entry, *, seed: int) -> bytes:
         BrokenRecordError: it is not what was written.
     """
     body = read_at(entry.body_offset, entry.body_bytes)
-    if len(body) != entry.body_bytes or zlib.crc32(body, seed) != entry.body_sum:
+    if len(body) != entry.body_bytes or zlib_ng.crc32(body, seed) != entry.body_sum:
         raise BrokenRecordError("its body is damaged")
     return body

@@ -8,10 +8,11 @@ it was killed (a torn tail: nobody was told that it is kept), or something damag
 
 import struct
 import uuid
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Self
+
+from zlib_ng import zlib_ng
 
 from receiver.wal.record import MAGIC, BrokenRecordError, Entry, ReadAt, body_of, entry_at
 
@@ -41,7 +42,7 @@ class Header:
     @property
     def seed(self) -> int:
         """What the sums of its records begin with."""
-        return zlib.crc32(self.identity)
+        return zlib_ng.crc32(self.identity)
 
     def pack(self) -> bytes:
         """Return the bytes that begin the file."""
@@ -50,7 +51,7 @@ class Header:
             *(_OURS, _VERSION, self.identity, epoch),
             *(self.created_unix_ns, self.index, self.previous_synced),
         )
-        return fixed + _SUM.pack(zlib.crc32(fixed))
+        return fixed + _SUM.pack(zlib_ng.crc32(fixed))
 
     @classmethod
     def read(cls, read_at: ReadAt) -> Self:
@@ -61,7 +62,7 @@ class Header:
         """
         told = read_at(0, HEADER_BYTES)
         fixed = told[: _FIXED.size]
-        if len(told) < HEADER_BYTES or _SUM.pack(zlib.crc32(fixed)) != told[_FIXED.size :]:
+        if len(told) < HEADER_BYTES or _SUM.pack(zlib_ng.crc32(fixed)) != told[_FIXED.size :]:
             raise BrokenRecordError("its header is cut short or damaged")
         magic, version, identity, epoch, created_unix_ns, index, synced = _FIXED.unpack(fixed)
         if magic != _OURS or version != _VERSION:

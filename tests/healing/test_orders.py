@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from healing.cluster.kube.object_ledger import orders_in_force
 from healing.orders import obeyed
 from healing.recover import recover
 from healing.settings import HealingSettings
@@ -41,6 +42,18 @@ def test_a_pause_ends_by_itself_or_by_a_word() -> None:
     assert [p.id for p in _after(_pause("a", 60), _pause("b"), seconds=60).pauses] == ["b"]
     resume = Resume(id="b", by="ada", given_unix_ns=NOW)
     assert _after(_pause("a"), _pause("b"), resume).pauses == (_pause("a"),)
+
+
+def test_a_successor_is_told_of_each_pause_that_holds_and_of_no_other() -> None:
+    lasting, short = _pause("lasting"), _pause("short", 10.0)
+    others = [
+        order
+        for number in range(300)
+        for order in (_pause(f"p{number}"), Resume(id=f"p{number}", by="ci", given_unix_ns=NOW))
+    ]
+    issue = Resume(id="issue", by="ada", given_unix_ns=NOW)
+    told = orders_in_force((lasting, short, _approval(), *others, issue), NOW + 11 * SECOND_NS)
+    assert told == (lasting, issue)
 
 
 def test_an_approval_waits_for_its_time_and_counts_once() -> None:

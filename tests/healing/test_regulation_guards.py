@@ -184,6 +184,21 @@ def test_pods_that_would_be_too_busy_stay(world: World) -> None:
     assert _refused_by(_step(world, to=1)) is None
 
 
+def test_a_pod_that_tells_nothing_is_not_idle(world: World) -> None:
+    situation = world.situation()
+    assert situation.cluster is not None
+    known = situation.cluster.pods
+    silent = tuple(replace(pod, cpu_ratio=None) for pod in known[1:])
+    cluster = replace(situation.cluster, pods=(known[0], *silent))
+    step = _step(world, to=1, situation=replace(situation, cluster=cluster))
+    assert len(known) > 1
+    assert _refused_by(step) == "room left"
+
+
+def test_who_just_came_up_steers_nothing(world: World) -> None:
+    assert _refused_by(_step(world, started_unix_ns=NOW - SECOND_NS)) == "quarantine"
+
+
 @pytest.mark.parametrize("to", [5, 9])
 def test_a_step_outside_of_the_envelope(world: World, to: int) -> None:
     assert _refused_by(_step(world, to=to)) == "envelope"

@@ -115,6 +115,12 @@ def test_what_did_not_help_is_undone_once(
     assert (undo.change.replicas_before, undo.change.replicas) == (4, 2)
     assert undo.resource_version == "8"
     assert recheck(state, undo, overloaded.situation(), overloaded.settings) is None
+    idle = overloaded.pod
+    overloaded.pod = replace(idle, cpu_ratio=0.95)  # by the time that it is written, it is not
+    refusal = recheck(state, undo, overloaded.situation(), overloaded.settings)
+    assert refusal is not None
+    assert refusal.guard == "evidence anew"
+    overloaded.pod = idle
     overloaded.workload = replace(overloaded.workload, replicas=2, ready_replicas=2)
     state, output = _tick(_later(overloaded, 186), state, _outcome(undo))
     assert state.in_flight == ()

@@ -25,6 +25,7 @@ from knowledge.cluster import (
 )
 from knowledge.identity import WorkloadKey
 from knowledge.journal import Journal
+from knowledge.orders import Pause
 from knowledge.plans import Refused
 from knowledge.ticks import TickInputs, TickOutputs
 
@@ -162,6 +163,25 @@ def test_without_fresh_facts_nothing_is_written(
     assert house.cluster.known_at_write == []
     assert "does not answer" in str(house.control.cluster_note)
     assert house.journal.memory(99).outcomes[0].status == "unknown"
+
+
+def test_what_a_person_says_after_the_guards_still_stops_the_write(house: House) -> None:
+    now = house.now
+    assert house.control.forbids(INTENT, now_unix_ns=now) is None
+    house.control.give(
+        Pause(
+            id="p",
+            namespace=INTENT.change.target.namespace,
+            workload="",
+            reason="hands off",
+            by="ada",
+            given_unix_ns=now,
+            expires_unix_ns=None,
+        )
+    )
+    assert "paused by ada" in (house.control.forbids(INTENT, now_unix_ns=now) or "")
+    house.control.halted = "a bug"
+    assert house.control.forbids(INTENT, now_unix_ns=now) == "a bug"
 
 
 def test_a_bug_halts_actions_while_windows_go_on(

@@ -27,6 +27,12 @@ def test_what_cannot_be_read_stops_all(tmp_path: Path) -> None:
     assert "cannot be read" in (EmergencyStop(tmp_path / "stop").reason() or "")
 
 
+def test_a_folder_that_a_person_named_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "typo" / "stop"
+    assert EmergencyStop(path).reason() is None
+    assert "is not there" in (EmergencyStop(path, is_named=True).reason() or "")
+
+
 def test_a_token_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "token"
     token = own_token(path)

@@ -61,6 +61,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
         ("analysis: {retention_s: 5}", "retention_s must be at least"),
         ("healing: {mode: on}", "healing.mode: got True: input should be 'observe', 'suggest'"),
         ("healing: {actions: {explode: auto}}", "healing.actions.explode"),
+        ("healing: {storm_ratio: 40}", "storm_ratio must be at most 1, got 40"),
         ("healing: {in_flight_max: -1}", "in_flight_max must be above 0, got -1"),
         (
             "receiver: {http: {listen: '0.0.0.0:4318'}}",

@@ -40,7 +40,7 @@ def traffic(
         namespaces={"shop": mode},  # type: ignore[dict-item] # a test's word
         traffic=TrafficSettings(pools={"shop": pool}, last_good=str(folder)),
     )
-    return Traffic(settings, lambda: clock.now_unix_ns, lambda: halted)
+    return Traffic(settings, lambda: clock.now_unix_ns, lambda _: halted)
 
 
 def told(loop: Traffic, clock: Clock, seconds: int) -> None:

@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from analysis.buffers import Buffers
 from analysis.settings import AnalysisSettings
+from bench.campaigns.simulation import TwinCluster
 from healing.autoscalers import AutoscalerSettings
 from healing.settings import HealingSettings
 from homeostat.control import Control
 from homeostat.core import CoreSettings, beginning
-from knowledge.cluster import ClusterReport, Scale, Workload, WriteIntent, WriteOutcome
+from knowledge.cluster import Scale, Workload
 from knowledge.codec import to_json
 from knowledge.journal import Journal
 from receiver.decode import decode
@@ -58,19 +59,6 @@ SYSTEM = System(
 ANALYSIS = AnalysisSettings(window_s=15.0, pane_s=5.0, lateness_s=1.0, lookback_s=5.0)
 
 
-class InProcess:
-    """The cluster port of a world, without a socket between."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def report(self) -> ClusterReport:
-        return self._world.report()
-
-    async def write(self, intent: WriteIntent) -> WriteOutcome:
-        return self._world.write(intent)
-
-
 class House:
     """A running system, and the service that watches and heals it."""
 
@@ -104,7 +92,7 @@ class House:
         epoch = self._journal.begin_epoch(self.world.now_unix_ns, to_json(self.settings))
         self.control = Control(
             buffers=self._buffers,
-            cluster=InProcess(self.world),
+            cluster=TwinCluster(self.world),
             journal=self._journal,
             journal_retention_s=10.0**9,
             epoch=epoch,

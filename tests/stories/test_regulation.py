@@ -57,7 +57,7 @@ def _at(house: House) -> int:
 def test_three_times_the_load_is_met_before_users_suffer_and_given_back_after_it(
     start: Start,
 ) -> None:
-    house = start().run(60)
+    house = start().run(120)  # the quarantine after a start is over
     p99_ms = _ramp(house, to=3.0)
     house.run(60)
     most = _at(house)
@@ -166,8 +166,9 @@ def test_a_restart_forgets_no_budget_and_moves_nothing(start: Start) -> None:
 def test_the_other_policies_scale_by_the_cpu_that_the_cluster_reports(
     start: Start, policy: Any
 ) -> None:
-    house = start(autoscaler=replace(SLO, policy=policy, cpu_target=0.6)).run(360)
+    autoscaler = replace(SLO, policy=policy, cpu_target=0.6)
+    house = start(autoscaler=autoscaler, arrival_ratio_min=100.0).run(360)  # no recovery scales
     house.world.load(2.5)
     house.run(120)
     assert _at(house) > 2
-    assert {profile for _, _, profile in house.steps("back")} <= {"regulation", "recovery"}
+    assert {profile for _, _, profile in house.steps("back")} == {"regulation"}

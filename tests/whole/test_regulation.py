@@ -17,6 +17,7 @@ def test_more_load_is_met_with_more_pods_and_an_hpa_is_never_fought(tmp_path: Pa
         tmp_path / "journal.db",
         system,
         autoscalers={"shop/back": SLO, "shop/other": replace(SLO, min=4), "shop/nobody": SLO},
+        quarantine_s=0.0,
     )
     try:
         house.run(20)

@@ -166,7 +166,7 @@ class ObjectLedger:
                 del content.plans[plan_id]
             else:
                 content.plans[plan_id] = replace(kept, approved=())
-        content.orders = tuple(o for o in content.orders if not _is_over(o, now))[-ORDERS_MAX:]
+        content.orders = orders_in_force(content.orders, now)
 
     async def _store(self) -> None:
         """Put the content in place of what is there, if that is still of our epoch."""
@@ -257,9 +257,24 @@ def _key(plan_id: str) -> str:
     return f"plan-{hashlib.sha256(plan_id.encode()).hexdigest()[:16]}"
 
 
-def _is_over(order: Order, now_unix_ns: int) -> bool:
-    expires = order.expires_unix_ns if order.kind == "pause" else None
-    return expires is not None and expires < now_unix_ns
+def orders_in_force(orders: tuple[Order, ...], now_unix_ns: int) -> tuple[Order, ...]:
+    """The orders that a successor must know: each pause that is not over, whatever came since.
+
+    A pause that was ended goes with the order that ended it. Approvals are for their moment only.
+    """
+    ended = {order.id for order in orders if order.kind == "resume"}
+    pauses = {order.id for order in orders if order.kind == "pause"}
+    resumed = [o for o in orders if o.kind == "resume" and o.id not in pauses][-ORDERS_MAX:]
+    return tuple(
+        order
+        for order in orders
+        if order in resumed
+        or (
+            order.kind == "pause"
+            and order.id not in ended
+            and (order.expires_unix_ns is None or order.expires_unix_ns >= now_unix_ns)
+        )
+    )
 
 
 def _memory(content: _Content) -> Memory:

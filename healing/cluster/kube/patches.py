@@ -104,6 +104,8 @@ def note_of(intent: WriteIntent) -> str:
         "undo": intent.is_undo,
         "at": rfc3339(intent.created_unix_ns),
     }
+    if intent.profile != "recovery":
+        told["profile"] = intent.profile
     match change:
         case Scale():
             told |= {"after": change.replicas, "before": change.replicas_before}

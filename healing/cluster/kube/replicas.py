@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from healing.cluster.kube.adapter import KubernetesCluster
 from healing.cluster.kube.api import LateApi
 from healing.cluster.kube.lease_object import LeaseObject
+from healing.cluster.kube.mutator import Permit
 from healing.cluster.kube.object_ledger import ObjectLedger
 from healing.cluster.kube.settings import KubernetesSettings
 from healing.cluster.leadership import Leadership, new_identity
@@ -26,7 +27,11 @@ class Replicated:
 
 
 def replicated(
-    settings: KubernetesSettings, *, namespace: str, now_unix_ns: Callable[[], int]
+    settings: KubernetesSettings,
+    *,
+    namespace: str,
+    now_unix_ns: Callable[[], int],
+    forbids: Permit = lambda _: None,
 ) -> Replicated:
     """Return the parts; nothing is connected yet."""
     times = LeaseTimes(lease_s=settings.lease_s)
@@ -36,7 +41,7 @@ def replicated(
     cluster = KubernetesCluster(
         settings,
         now_unix_ns=now_unix_ns,
-        permit=lambda intent: leadership.why_not(intent.epoch),
+        permit=lambda intent: leadership.why_not(intent.epoch) or forbids(intent),
     )
     ledger = ObjectLedger(api, namespace, identity=leadership.identity, now_unix_ns=now_unix_ns)
     succession = Succession(leadership=leadership, ledger=ledger, cluster=cluster)

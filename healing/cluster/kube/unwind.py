@@ -14,7 +14,10 @@ from healing.cluster.gate import write_guarded
 from healing.cluster.kube import workloads
 from healing.cluster.kube.api import UNREACHABLE, Api
 from healing.cluster.kube.workloads import Deployed, action_of
+from healing.guards.permission import why_maintained
 from healing.guards.target import other_controller, why_untouchable
+from healing.settings import HealingSettings
+from healing.usage import cpu_with
 from knowledge.boosts import end_of
 from knowledge.cluster import (
     Change,
@@ -114,35 +117,70 @@ def _undo(change: Change, *, name: str, epoch: int, token: str, now_unix_ns: int
     )
 
 
+Forbids = Callable[[WriteIntent, ClusterReport], str | None]
+"""Why one of these writes may not be made, beside what is asked of each."""
+
+
 async def unwind(
-    cluster: Cluster, held: tuple[InForce, ...], *, now_unix_ns: Callable[[], int]
+    cluster: Cluster,
+    held: tuple[InForce, ...],
+    *,
+    now_unix_ns: Callable[[], int],
+    forbids: Forbids = lambda *_: None,
 ) -> tuple[WriteOutcome, ...]:
     """Take back what can be; each write has its preconditions, like any other.
 
     A person asks for it, so it needs no evidence; but what somebody else steers by now is theirs.
     """
+
+    def recheck(intent: WriteIntent, report: ClusterReport) -> Refused | None:
+        reason = _not_ours(intent, report) or forbids(intent, report)
+        return Refused(issue_id=intent.issue_id, guard="unwind", reason=reason) if reason else None
+
     undos = (each.undo for each in held if each.undo is not None)
     return tuple(
-        [await write_guarded(cluster, undo, _not_ours, now_unix_ns=now_unix_ns) for undo in undos]
+        [await write_guarded(cluster, undo, recheck, now_unix_ns=now_unix_ns) for undo in undos]
     )
 
 
-def _not_ours(intent: WriteIntent, report: ClusterReport) -> Refused | None:
+def _not_ours(intent: WriteIntent, report: ClusterReport) -> str | None:
     """Ask what a person who gave the order may not know."""
-    workload = report.workload(intent.change.target)
+    workload, change = report.workload(intent.change.target), intent.change
     if workload is None:
-        reason: str | None = f"the cluster knows no {intent.change.target}"
-    else:
-        reason = why_untouchable(workload) or other_controller(workload, intent.change)
-    if reason is None:
-        return None
-    return Refused(issue_id=intent.issue_id, guard="unwind", reason=reason)
+        return f"the cluster knows no {change.target}"
+    if isinstance(change, Scale) and change.replicas < 1:
+        return "nothing of ours had no replicas before: the note on the object is not ours"
+    return why_untouchable(workload) or other_controller(workload, change)
+
+
+def why_not_by_itself(
+    intent: WriteIntent, report: ClusterReport, settings: HealingSettings, *, now_unix_ns: int
+) -> str | None:
+    """Return what a job that runs by itself must ask, which a person answers by giving the order.
+
+    Mode, opt-in, maintenance, and whether the pods that stay can do the work.
+    """
+    change, workload = intent.change, report.workload(intent.change.target)
+    namespace = change.target.namespace
+    if settings.mode_for(namespace, change.kind) not in {"auto", "approve"}:
+        return f"mode is not auto for {change.kind} in namespace {namespace}"
+    if workload is None or not workload.is_opted_in:
+        return f"{change.target} is not opted in"
+    maintained = why_maintained(settings, namespace, now_unix_ns=now_unix_ns)
+    if maintained is not None or not isinstance(change, Scale):
+        return maintained
+    usage, limit = cpu_with(change, report), settings.scale_usage_min
+    if usage is None:
+        return "the cluster reports no CPU usage of its pods"
+    return f"{change.replicas} pods would use {usage:.0%} of their CPU" if usage > limit else None
 
 
 def _of(deployed: Deployed, now_unix_ns: int) -> InForce | None:
     meta, action = deployed.metadata, action_of(deployed.metadata)
     before, after = action.get("before"), action.get("after")
     if action.get("undo") or not isinstance(before, int) or not isinstance(after, int):
+        return None
+    if action.get("profile") == "regulation":  # a step of an autoscaler, no boost
         return None
     key = WorkloadKey(namespace=meta.namespace, kind="Deployment", name=meta.name, uid=meta.uid)
     if action.get("kind") == "roll_back_release" and deployed.release == after:
