@@ -173,6 +173,15 @@ def assert_decodes_to(signal: Signal, requests: list[Any], wanted: list[list[Any
         principals=senders,
     )
     decoded.rows.validate(full=True)
+    plain = decode(
+        signal,
+        [request.SerializeToString() for request in requests],
+        items_max=10_000,
+        principals=senders,
+        engine="reference",
+    )
+    assert plain.rows.equals(decoded.rows)
+    assert plain.outcomes == decoded.outcomes
     rejected = [dict(Counter(row for row in rows if isinstance(row, str))) for rows in wanted]
     assert [dict(outcome) for outcome in decoded.outcomes] == rejected  # type: ignore[arg-type]
     kept = [
