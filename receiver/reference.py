@@ -23,6 +23,7 @@ _SCALARS: Final = {
     FieldDescriptor.TYPE_SFIXED64: pa.int64(),
     FieldDescriptor.TYPE_SINT32: pa.int32(),
     FieldDescriptor.TYPE_UINT32: pa.uint32(),
+    FieldDescriptor.TYPE_UINT64: pa.uint64(),
 }
 """The types that the projection has; one more is one more line."""
 
