@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from receiver.counters import Counters
+from receiver.engines import why_slow
 from receiver.grpc_server import GrpcServer, ListenError
 from receiver.handover import Handover
 from receiver.http_server import HttpServer
@@ -103,6 +104,9 @@ class Receiver:
         sys.stderr.write(
             f"receiver listening grpc={self.address} http={self.http_address} epoch={self.epoch}\n"
         )
+        slow = why_slow(self._settings.decoder)
+        if slow is not None:
+            sys.stderr.write(f"receiver: {slow}\n")
         sys.stderr.flush()
         self.readiness.start()
 

@@ -212,7 +212,10 @@ class Pipeline:
             bodies,
             items_max=self._settings.items_per_request_max,
             principals=[pending.sender.principal for pending in live],
+            engine=self._settings.decoder,
         )
+        if decoded.by_reference:
+            self._counters.add("reference_requests", decoded.by_reference)
         kept: list[tuple[_Pending, Mapping[str, int]]] = []
         for pending, outcome, count in zip(live, decoded.outcomes, decoded.items, strict=True):
             pending.items = count

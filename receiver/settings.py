@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Engine = Literal["fast", "reference"]
+"""What makes columns of bytes: ptars, or protobuf alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,9 @@ class ReceiverSettings:
     items_per_request_max: int = 200_000
     """Spans, points or records of one request. Bounds what a few kB of empty items can cost; the
     Collector's default batch has 8,192."""
+
+    decoder: Engine = "fast"
+    """What decodes; the reference costs some six times as much, and needs protobuf only."""
 
     inflight_bytes_max: int = 256 * 2**20
     """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the

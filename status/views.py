@@ -8,6 +8,7 @@ from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
 from status.balance_views import AutoscalerView, SizingView
+from status.metered import MeteredView, metered_of
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
 from status.pools import PoolView
 from status.top_services import TopServiceView, top_services
@@ -151,6 +152,7 @@ class StatusView(BaseModel):
     receivers: dict[str, dict[str, int]]
     top_services: list[TopServiceView] = Field(description="whose items most came in, of all time")
     services: list[ServiceView]
+    metered: list[MeteredView] = Field(description="services without spans, by their histograms")
     issues: list[IssueView]
     actions: list[ActionView]
     stopped: str | None = Field(description="why nothing at all is written; null: it may be")
@@ -183,6 +185,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         services=[
             _service(row, window_s) for row in snapshot.tables.services.iter_rows(named=True)
         ],
+        metered=metered_of(snapshot.tables),
         issues=[_issue(issue, treatments.get(issue.id)) for issue in snapshot.issues],
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
