@@ -1,10 +1,10 @@
 """Bodies of gRPC requests while they come in: bounded in number and in time.
 
 grpcio tells nothing of a message before it is whole, and holds what has come of it. So a body is
-read only by one of a few readers; unread, no more of it comes than a window of 64 KiB. Who takes
-long gives its place up: soon if its client has several such, at the limit in any case, at once if
-another client finds all places taken. Its stream is cancelled, which exporters take for a reason to
-try again.
+read only by one of a few readers; unread, no more of it comes than a small window. Who takes long
+gives its place up: soon if its client has several such, at the limit in any case, at once if another
+client finds all places taken. Its stream is cancelled, which exporters take for a reason to try
+again.
 """
 
 import threading

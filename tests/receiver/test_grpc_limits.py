@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
+from receiver.grpc_options import UNREAD_BYTES_MAX
 from receiver.grpc_readers import SLOW_MAX, Reader, Readers
 from receiver.refusal import Refusal
 from tests.receiver.asking import counts
@@ -49,6 +50,11 @@ def test_half_sent_messages_pin_no_memory_and_lock_nobody_out(start: Start) -> N
             lambda: counts(house).get("refused_slow", 0) >= 64 - SLOW_MAX, "slow bodies are ended"
         )
         assert house.sender.export(BODY) == b""
+
+
+def test_of_a_body_that_nobody_reads_only_a_small_window_comes(start: Start) -> None:
+    with RawH2(start().receiver.address) as connection:
+        assert connection.initial_window() == UNREAD_BYTES_MAX  # the core's own choice is 4 MiB
 
 
 def test_a_message_that_never_ends_is_cut_at_the_limit(start: Start) -> None:
