@@ -20,8 +20,9 @@ from receiver.grpc_calls import SERVICES, Exports, sender_of
 from receiver.grpc_options import credentials_of, options_of
 from receiver.grpc_readers import LOOK_S, Readers
 from receiver.identify import NOT_KNOWN, Identity, Sender
-from receiver.inflate import TooLargeError, coding_of, inflate
-from receiver.pipeline import Outcome, Pipeline
+from receiver.inflate import Coding, TooLargeError, coding_of, inflate
+from receiver.pending import Outcome
+from receiver.pipeline import Pipeline
 from receiver.principals import Principal
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
@@ -29,6 +30,9 @@ from receiver.tls import Certificates
 from receiver.watched import Watched
 
 HEALTH_BYTES_MAX: Final = 1024
+_USUAL_RATIO: Final = 8
+"""What telemetry comes to when it is inflated, as a rule (ids are random)."""
+
 _PLACE_WAIT_S: Final = 1.0
 """How long a request waits for a place among the readers."""
 
@@ -102,6 +106,11 @@ class GrpcServer:
         for name in ("", *SERVICES):
             self._health.set(name, status)
 
+    def open(self, ratio: float) -> None:
+        """Serve up to `ratio` of what may be served from now on; the rest is refused unread."""
+        self._threads.open(ratio)
+        self._readers.open(ratio)
+
     def start(self) -> None:
         """Serve."""
         self._server.start()
@@ -137,7 +146,7 @@ class GrpcServer:
     def _outcome(
         self, signal: Signal, bodies: Iterator[bytes], sender: Sender, call: Any
     ) -> Outcome:
-        refusal = self._pipeline.gate.foretell(sender.client)
+        refusal = self._pipeline.foretell(sender.client)
         if refusal is not None:  # unread: most of the body does not even come
             return self._counted(refusal)
         reader = self._readers.enter(sender.client, call.cancel)
@@ -149,23 +158,30 @@ class GrpcServer:
             self._readers.leave(reader)
         if body is None:
             return self._counted(Refusal(reason="malformed", message="expected one message"))
-        try:
-            whole = self._inflated(body)
-        except TooLargeError as error:
-            message = f"{error} (receiver.max_message_bytes)"
-            return self._counted(Refusal(reason="too_large", message=message))
-        except ValueError as error:
-            return self._counted(Refusal(reason="malformed", message=str(error)))
+        coding = coding_of(body)
+        whole = body if coding is None else self._inflated(body, coding, sender.client)
+        if isinstance(whole, Refusal):
+            return self._counted(whole)
         return self._pipeline.export(signal, whole, sender, wire_bytes=len(body))
 
     def _counted(self, refusal: Refusal) -> Refusal:
         return self._pipeline.count_refusal(refusal)
 
-    def _inflated(self, body: bytes) -> bytes:
-        coding = coding_of(body)
-        if coding is None:
-            return body
-        return inflate(body, coding, self._settings.max_message_bytes)
+    def _inflated(self, body: bytes, coding: Coding, client: str) -> bytes | Refusal:
+        """Inflate a body; until it is admitted, about what it comes to is set aside."""
+        limit_bytes, incoming = self._settings.max_message_bytes, self._pipeline.incoming
+        size_bytes = min(_USUAL_RATIO * len(body), limit_bytes)
+        refusal = incoming.enter(size_bytes, client)
+        if refusal is not None:
+            return refusal
+        try:
+            return inflate(body, coding, limit_bytes)
+        except TooLargeError as error:
+            return Refusal(reason="too_large", message=f"{error} (receiver.max_message_bytes)")
+        except ValueError as error:
+            return Refusal(reason="malformed", message=str(error))
+        finally:
+            incoming.leave(size_bytes, client)
 
     def _deny(self, _bodies: Iterator[bytes], call: Any) -> bytes:
         """Answer one that does not show who it is; its body stays unread."""

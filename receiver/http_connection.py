@@ -18,7 +18,7 @@ from receiver.http_limits import State
 from receiver.http_route import Export, Mistake, Preflight, cors, find, preflight
 from receiver.http_wire import CONTINUE, render
 from receiver.identify import Sender
-from receiver.pipeline import Outcome
+from receiver.pending import Outcome
 from receiver.refusal import Refusal
 
 HEAD_BYTES_MAX: Final = 32 * 2**10
@@ -176,7 +176,8 @@ class Connection(asyncio.Protocol):
         if isinstance(found, Export):
             self.state = "busy"
             self._exporting = found
-            self._host.export(self, found, self.body.take(), self._sender)
+            body, self.body = self.body, Body(self._host)  # it is theirs now
+            self._host.export(self, found, body, self._sender)
         elif isinstance(found, Mistake):
             self._host.count(found.reason)
             self._write(mistake_answer(found))
