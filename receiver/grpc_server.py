@@ -17,6 +17,7 @@ from knowledge.schemas import Signal
 from receiver.admission import Gate
 from receiver.answers import accepted, refused
 from receiver.grpc_calls import SERVICES, Exports, sender_of
+from receiver.grpc_health import health_handler
 from receiver.grpc_options import credentials_of, options_of
 from receiver.grpc_readers import LOOK_S, Readers
 from receiver.identify import NOT_KNOWN, Identity, Sender
@@ -29,7 +30,6 @@ from receiver.settings import ReceiverSettings
 from receiver.tls import Certificates
 from receiver.watched import Watched
 
-HEALTH_BYTES_MAX: Final = 1024
 _USUAL_RATIO: Final = 8
 """What telemetry comes to when it is inflated, as a rule (ids are random)."""
 
@@ -82,9 +82,8 @@ class GrpcServer:
         self._server.add_generic_rpc_handlers((Exports(identity, self._export, self._deny),))
         self._health = health.HealthServicer(
             experimental_non_blocking=True,  # a watcher must not hold a thread
-            experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
         )
-        self._server.add_generic_rpc_handlers((_health_handler(self._health),))
+        self._server.add_generic_rpc_handlers((health_handler(self._health, self._readers),))
         self.tell(ready=False)
         host, _, port = settings.grpc_listen.rpartition(":")
         try:
@@ -165,7 +164,7 @@ class GrpcServer:
         return self._pipeline.export(signal, whole, sender, wire_bytes=len(body))
 
     def _counted(self, refusal: Refusal) -> Refusal:
-        return self._pipeline.count_refusal(refusal)
+        return self._pipeline.count_unread(refusal)
 
     def _inflated(self, body: bytes, coding: Coding, client: str) -> bytes | Refusal:
         """Inflate a body; until it is admitted, about what it comes to is set aside."""
@@ -196,26 +195,3 @@ class GrpcServer:
         call.set_code(answer.code)
         call.set_details(answer.message)
         return b""
-
-
-def _health_handler(servicer: Any) -> Any:
-    """Return the health service's handler; nobody shows who he is there, so it reads little."""
-    told = health_pb2.HealthCheckResponse.SerializeToString
-    return grpc.method_handlers_generic_handler(
-        "grpc.health.v1.Health",
-        {
-            "Check": grpc.unary_unary_rpc_method_handler(servicer.Check, _asked_health, told),
-            "Watch": grpc.unary_stream_rpc_method_handler(servicer.Watch, _asked_health, told),
-        },
-    )
-
-
-def _asked_health(body: bytes) -> Any:
-    """Read whose health is asked for.
-
-    Raises:
-        ValueError: it is longer than any name; grpcio refuses the call and keeps nothing of it.
-    """
-    if len(body) > HEALTH_BYTES_MAX:
-        raise ValueError(f"a health request of {len(body)} bytes, over {HEALTH_BYTES_MAX}")
-    return health_pb2.HealthCheckRequest.FromString(body)

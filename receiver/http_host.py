@@ -37,6 +37,9 @@ class Host(Protocol):
     def export(self, connection: Any, what: Export, body: Any, sender: Sender) -> None:
         """Work on a request; `Connection.settled` is called in the loop once it is done."""
 
+    def count_unread(self, refusal: Refusal) -> Refusal:
+        """Count an export that is refused before its body is whole."""
+
     def count(self, reason: str) -> None:
         """Count a refusal that was decided here."""
 

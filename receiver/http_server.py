@@ -27,7 +27,7 @@ from receiver.http_route import Export, Mistake
 from receiver.http_tls import Tls
 from receiver.identify import NOT_KNOWN, Identity, Sender
 from receiver.inflate import TooLargeError, inflate
-from receiver.pending import Outcome, not_in_time
+from receiver.pending import Outcome
 from receiver.pipeline import Pipeline
 from receiver.principals import NOBODY, Principal
 from receiver.refusal import Refusal
@@ -143,6 +143,10 @@ class HttpServer:
         """Return memory that was set aside."""
         self._pipeline.incoming.leave(size_bytes, client)
 
+    def count_unread(self, refusal: Refusal) -> Refusal:
+        """Count an export that is refused before its body is whole."""
+        return self._pipeline.count_unread(refusal)
+
     def count(self, reason: str) -> None:
         """Count a refusal that was decided before the pipeline."""
         self._counters.add(f"refused_{reason}")
@@ -153,6 +157,7 @@ class HttpServer:
 
     def export(self, connection: Connection, what: Export, body: Body, sender: Sender) -> None:
         """Work on a request; the connection is told in the loop once it is done."""
+        connection.pending = None
         if what.encoding == "protobuf" and what.coding == "identity":
             self._submit(connection, what.signal, body.take(), sender)
         elif what.encoding == "protobuf" and body.received_bytes <= _INLINE_BYTES:
@@ -194,7 +199,7 @@ class HttpServer:
         sender: Sender,
         wire_bytes: int = 0,
     ) -> None:
-        self._pipeline.submit(
+        connection.pending = self._pipeline.submit(
             signal,
             body,
             sender,
@@ -204,7 +209,7 @@ class HttpServer:
 
     def _settle(self, connection: Connection, refusal: Refusal) -> None:
         """Refuse what the pipeline has not seen."""
-        self._tell(connection, self._pipeline.count_refusal(refusal))
+        self._tell(connection, self.count_unread(refusal))
 
     def _tell(self, connection: Connection, outcome: Outcome) -> None:
         """Have the loop answer; it is woken once for many."""
@@ -253,7 +258,7 @@ class HttpServer:
                 case "slow":
                     connection.time_out()
                 case "unanswered":
-                    connection.settled(self._pipeline.count_refusal(not_in_time()))
+                    connection.settled(self._pipeline.give_up(connection.pending))
                 case "keep" if now_s > expires_s or self._draining:
                     connection.grow_old()
                 case _:

@@ -14,7 +14,10 @@ Outcome = Mapping[str, int] | Refusal
 class Pending:
     """One request that waits for its outcome."""
 
-    __slots__ = ("_settled", "body", "expires_monotonic_s", "items", "sender", "signal")
+    __slots__ = (
+        *("_settled", "_uncounted", "body"),
+        *("expires_monotonic_s", "items", "sender", "signal"),
+    )
 
     def __init__(
         self,
@@ -29,12 +32,23 @@ class Pending:
         self.sender = sender
         self.expires_monotonic_s = expires_monotonic_s
         self.items = 0
+        self._uncounted = [True]
         self._settled: Callable[[Pending, Outcome], None] | None = settled
 
     @property
     def client(self) -> str:
         """Return with whom it shares its turn."""
         return self.sender.client
+
+    def count_once(self) -> bool:
+        """Return whether its refusal is still to be counted; true only once, whoever asks.
+
+        Its server gives it up at the time at which the pipeline may do so too.
+        """
+        try:
+            return self._uncounted.pop()
+        except IndexError:
+            return False
 
     def settle(self, outcome: Outcome) -> None:
         """Tell its sender; only the first time counts."""

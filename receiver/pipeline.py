@@ -100,9 +100,9 @@ class Pipeline:
             outcomes.append(outcome)
             done.set()
 
-        self.submit(signal, body, sender, settled, wire_bytes=wire_bytes)
+        pending = self.submit(signal, body, sender, settled, wire_bytes=wire_bytes)
         if not outcomes and not done.wait(self._settings.handover_timeout_s):
-            return self.count_refusal(not_in_time())
+            return self.give_up(pending)
         return outcomes[0]
 
     def submit(
@@ -113,10 +113,11 @@ class Pipeline:
         settled: Callable[[Outcome], None],
         *,
         wire_bytes: int = 0,
-    ) -> None:
+    ) -> Pending | None:
         """Take one export request of `sender`; `settled` is called once, by any thread.
 
-        `wire_bytes`: its size as it came, if that is another one.
+        `wire_bytes`: its size as it came, if that is another one. Returns it while it waits, None
+        if it was settled at once.
 
         It is called with the rejected items by reason, or with a refusal. Who has waited for
         `handover_timeout_s` need not wait any longer: the outcome is unknown then.
@@ -129,32 +130,42 @@ class Pipeline:
         if refusal is None and body:
             refusal = self.gate.enter(len(body), sender.client)
         if refusal is not None:
-            settled(self.count_refusal(refusal))
-        elif not body:
+            settled(self._refused(refusal))
+            return None
+        if not body:
             settled({})
-        else:
-            self._gathering.put(
-                Pending(
-                    signal,
-                    body,
-                    sender,
-                    time.monotonic() + self._settings.handover_timeout_s,
-                    lambda pending, outcome: self._left(pending, outcome, settled),
-                )
-            )
+            return None
+        pending = Pending(
+            signal,
+            body,
+            sender,
+            time.monotonic() + self._settings.handover_timeout_s,
+            lambda pending, outcome: self._left(pending, outcome, settled),
+        )
+        self._gathering.put(pending)
+        return pending
+
+    def give_up(self, pending: Pending | None) -> Refusal:
+        """Refuse a request that has waited for `handover_timeout_s`, whatever becomes of it."""
+        refusal = not_in_time()
+        return self._refused(refusal) if pending is None or pending.count_once() else refusal
 
     def _left(self, pending: Pending, outcome: Outcome, settled: Callable[[Outcome], None]) -> None:
         self.gate.leave(len(pending.body), pending.sender.client)
-        if isinstance(outcome, Refusal):
-            self.count_refusal(outcome)
+        if isinstance(outcome, Refusal) and pending.count_once():
+            self._refused(outcome)
         settled(outcome)
 
     def count(self, name: str, count: int = 1) -> None:
         """Count what a server noticed."""
         self._counters.add(name, count)
 
-    def count_refusal(self, refusal: Refusal) -> Refusal:
-        """Count a request that is refused, wherever that was decided; return its refusal."""
+    def count_unread(self, refusal: Refusal) -> Refusal:
+        """Count a request that a server refuses, which `submit` never saw; return its refusal."""
+        self._counters.add("requests")
+        return self._refused(refusal)
+
+    def _refused(self, refusal: Refusal) -> Refusal:
         self._counters.add(f"refused_{refusal.reason}")
         return refusal
 

@@ -65,6 +65,15 @@ def test_a_message_that_never_ends_is_cut_at_the_limit(start: Start) -> None:
     wait_until(lambda: counts(house).get("refused_slow") == 1, "it is counted")
 
 
+def test_a_question_about_health_that_never_ends_is_cut_too(start: Start) -> None:
+    house = start(grpc_body_max_s=1.0)
+    with RawH2(house.receiver.address) as slow:
+        for call in ("Check", "Watch"):
+            path = {":path": f"/grpc.health.v1.Health/{call}"}
+            slow.until_ended(slow.open(size=1000, sent=b"0" * 10, **path))
+    wait_until(lambda: counts(house).get("refused_slow") == 2, "they are counted")
+
+
 class Clock:
     now_s = 0.0
 

@@ -15,7 +15,7 @@ from receiver.pressure import Memory
 from receiver.readiness import GIVE_BACK_LOOKS, Readiness
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
-from tests.receiver.asking import counts, head
+from tests.receiver.asking import ask, counts, head
 from tests.receiver.house import Brain, Start, wait_until
 from tests.receiver.test_grpc import traces
 
@@ -45,6 +45,28 @@ def test_a_brain_without_room_is_not_asked_again_at_once(start: Start, brain: Br
     assert counts(house)["refused_brain_full"] == 5
     brain.respond = brain.kept
     wait_until(lambda: house.sender_passes(BODY), "it is asked again")
+
+
+def test_a_request_that_is_given_up_is_counted_once_however_late_its_end(
+    start: Start, brain: Brain
+) -> None:
+    brain.respond = lambda _: None
+    house = start(handover_timeout_s=0.3)
+    house.sender.refused(BODY)
+    assert ask(house, BODY).status == 503
+    house.stop()
+    found = counts(house)
+    assert (found["refused_handover_timeout"], found["requests"]) == (2, 2)
+
+
+def test_what_is_refused_unread_is_a_request_too(start: Start) -> None:
+    house = start(inflight_bytes_max=2 * len(BODY))
+    host, _, port = house.receiver.http_address.rpartition(":")
+    with socket.create_connection((host, int(port))) as sending:
+        sending.sendall(head(2 * len(BODY)) + bytes(10))
+        wait_until(lambda: ask(house, BODY).status == 503, "no room for another body")
+    found = counts(house)
+    assert found["refused_overloaded"] <= found["requests"]
 
 
 def test_what_comes_in_at_one_door_counts_at_the_other(start: Start) -> None:
