@@ -20,6 +20,7 @@ from homeostat.core import CoreSettings, beginning
 from homeostat.emergency_stop import EmergencyStop
 from homeostat.intake import Intake, Times
 from homeostat.restoration import Restoration
+from homeostat.room import Room
 from homeostat.settings import Settings
 from homeostat.tokens import TokenError, own_token
 from homeostat.traffic import Traffic
@@ -89,6 +90,7 @@ class Brain:
         self.intake = Intake(
             self._buffers,
             self._times,
+            room=Room.of(settings.analysis, monotonic_s=time.monotonic).rows_bytes,
             replayed=self._restoration.done,
             on_spans=self.traffic.take,
         )
