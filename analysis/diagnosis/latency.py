@@ -2,7 +2,9 @@
 
 Each group of like times (own time of an operation, gap of an edge) is compared with its usual. What
 counts is the part of the difference that is surely there (lower end of a one-sided 95 % interval
-by Welch, Biometrika 34, 1947), and that no stretch before the onset shows; times the dominance of
+by Welch, Biometrika 34, 1947; of a few times, whose variance nobody knows, all but the longest if
+they surely rank higher: Mann and Whitney, Annals of Mathematical Statistics 18, 1947), and that no
+stretch before the onset shows; times the dominance of
 the later times over the usual ones (Cliff, Psychological Bulletin 114, 1993: how much more often
 one of them is the longer than the shorter), since a few stragglers raise a mean as well. Times the
 weight that users waited with, per entry request, that is the part of the excess which would be gone
@@ -11,6 +13,7 @@ if the group were as usual.
 An edge is not a service. Its excess belongs to the callee if the callee's other callers wait as
 well (or it has none), and to the caller if its other calls wait as well (or, where it makes none,
 those who call it): a node that is cut off or starved slows all its edges, a leaf only its own.
+What neither explains is either's, half each: somewhere it must have come from.
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from analysis.diagnosis.periods import AFTER
+from analysis.diagnosis.periods import AFTER, NEAR
 
 Z_95_PERCENT: Final = 1.645
 FEW: Final = 8
@@ -104,7 +107,7 @@ def _compared(times: pl.DataFrame, requests: int) -> list[dict[str, Any]]:
     pooled = usual.group_by(group).agg(moments)
     stretches = usual.group_by(*group, "period").agg(moments)
     highest = (
-        stretches.filter(pl.col("count") >= STRETCH_SAMPLE_MIN)
+        stretches.filter(pl.col("period") != NEAR, pl.col("count") >= STRETCH_SAMPLE_MIN)
         .group_by(group)
         .agg(highest=pl.col("mean").max())
     )
@@ -129,7 +132,9 @@ def _compared(times: pl.DataFrame, requests: int) -> list[dict[str, Any]]:
     z_rank = dominance * (3 * pairs / (pl.col("count") + pl.col("count_usual") + 1)).sqrt()
     surely = pl.max_horizontal(
         surely,
-        pl.when(z_rank >= Z_RANK_MIN, pl.col("count") < FEW).then(pl.col("without_longest") - pl.col("mean_usual")),
+        pl.when(z_rank >= Z_RANK_MIN, pl.col("count") < FEW).then(
+            pl.col("without_longest") - pl.col("mean_usual")
+        ),
     )
     unlike_any = pl.col("mean") - pl.coalesce("highest", "mean_usual")
     per_request = dominance * pl.col("count") * pl.col("weight") / requests
