@@ -66,6 +66,7 @@ def batch(
         "is_error": pa.array(rng.random(2 * pairs) < 0.001),
         "is_answered": pa.array(kind == 3),
         "peer": _labels(np.where(kind == 3, service + 1, 0), ["", *names]),
+        "address": _labels(np.zeros(2 * pairs), [""]),
         "namespace": _labels(np.zeros(2 * pairs), ["shop"]),
         "service": _labels(service, names),
         "version": _labels(np.zeros(2 * pairs), ["1"]),
