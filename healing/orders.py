@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from healing.remedies import forgiven
 from healing.state import HealingState
 from knowledge.orders import Approval, Order, Pause, Resume
 
@@ -28,6 +29,7 @@ def obeyed(
                     pauses=tuple(p for p in state.pauses if p.id != order.id),
                     escalations=tuple(e for e in state.escalations if e.issue_id != order.id),
                     resumed={**state.resumed, order.id: order.given_unix_ns},
+                    remedies=forgiven(state.remedies, order),
                 )
     horizon = now_unix_ns - int(approval_expiry_s * 1e9)
     return replace(
