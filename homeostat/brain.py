@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
+from healing.remedies import report_of
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.clusters import cluster_of, replicated_of
@@ -191,6 +192,7 @@ class Brain:
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),
+            remedies=report_of(control.state.healing.remedies, self._settings.healing.remedies),
         )
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from knowledge.cluster import Change
 from knowledge.issues import Issue
 from knowledge.snapshot import StatusSnapshot, Treatment
-from status.balance_views import AutoscalerView, SizingView
+from status.balance_views import AutoscalerView, RemediesView, SizingView, remedies_of
 from status.metered import MeteredView, metered_of
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
 from status.pools import PoolView
@@ -161,6 +161,7 @@ class StatusView(BaseModel):
     autoscalers: list[AutoscalerView]
     sizing: list[SizingView]
     traffic: list[PoolView] = Field(description="backends whose weights are kept in balance")
+    remedies: RemediesView | None = Field(description="who chooses among several remedies")
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -198,6 +199,7 @@ def view(snapshot: StatusSnapshot) -> StatusView:
             AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
         ],
         traffic=[PoolView.model_validate(p, from_attributes=True) for p in snapshot.traffic],
+        remedies=remedies_of(snapshot),
     )
 
 
