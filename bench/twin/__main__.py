@@ -2,7 +2,7 @@
 
 Waits of the event engine at five points beside M/M/c and Ciw; then the fluid engine beside the
 event engine, all autoscalers on all traces. Writes out/bench-twin.json; exits 0 whatever it
-measured, 2 if a trace cannot be read. With TRACES of three days: an hour of CPU, nearly all of it
+measured, 2 if a trace cannot be read. With two traces of three days: 20 minutes of CPU, most of it
 the event engine's.
 """
 
