@@ -19,7 +19,7 @@ from healing.control.remedy_bandit import BanditSettings, RemedyBandit
 mpl.use("svg")
 from matplotlib import pyplot as plt
 
-STYLE: Final = {"svg.fonttype": "none", "svg.hashsalt": "bench-learning"}
+STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "bench-learning"}
 
 OUT: Final = Path("out")
 DRIFT_AT: Final = 300
