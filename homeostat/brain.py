@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
+from healing.remedies import report_of
 from homeostat import publish
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.clusters import cluster_of, replicated_of
@@ -19,7 +20,9 @@ from homeostat.control import Control
 from homeostat.core import CoreSettings, beginning
 from homeostat.emergency_stop import EmergencyStop
 from homeostat.intake import Intake, Times
+from homeostat.last_word import forbidden, forbids
 from homeostat.restoration import Restoration
+from homeostat.room import Room
 from homeostat.settings import Settings
 from homeostat.tokens import TokenError, own_token
 from homeostat.traffic import Traffic
@@ -89,6 +92,7 @@ class Brain:
         self.intake = Intake(
             self._buffers,
             self._times,
+            room=Room.of(settings.analysis, monotonic_s=time.monotonic).rows_bytes,
             replayed=self._restoration.done,
             on_spans=self.traffic.take,
         )
@@ -99,13 +103,13 @@ class Brain:
             self._buffers.mark_gap(Gap(start_unix_ns=0, end_unix_ns=now, reason=reason))
 
     def _forbids(self, intent: WriteIntent) -> str | None:
-        return self.control.forbids(intent, now_unix_ns=self.clock.now_unix_ns())
+        return forbids(self.control.moment(self.clock.now_unix_ns()), intent)
 
     def _forbids_weights(self, namespace: str) -> str | None:
         """Why no proxy of a namespace may be told of new weights now; None: they may."""
         if self.control.replica.role == "standby":
             return "another replica leads"
-        return self.control.forbidden(namespace, "", now_unix_ns=self.clock.now_unix_ns())
+        return forbidden(self.control.moment(self.clock.now_unix_ns()), namespace, "")
 
     async def advance(self, to_unix_ns: int) -> None:
         """Do all ticks that are due until then, each at its own time where the clock is driven."""
@@ -188,6 +192,7 @@ class Brain:
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),
+            remedies=report_of(control.state.healing.remedies, self._settings.healing.remedies),
         )
 
 

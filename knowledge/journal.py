@@ -7,6 +7,7 @@ known after any crash (https://www.sqlite.org/pragma.html#pragma_synchronous).
     takeovers, standby_ticks: where there are several replicas, see `Takeover`
     ticks   one row per tick: inputs (tables as compressed Arrow, the rest as JSON) and outputs
     writes  one row per outcome of a write, as soon as it is known
+    said    one row per order of a person, as soon as it is given
 """
 
 import sqlite3
@@ -42,13 +43,14 @@ CREATE TABLE IF NOT EXISTS writes (
     outcome TEXT NOT NULL
 );
 """
-_SHARED: Final = """
+_LATER: Final = """
 CREATE TABLE IF NOT EXISTS takeovers (
     epoch INTEGER PRIMARY KEY REFERENCES epochs, fence INTEGER NOT NULL, memory TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS said (epoch INTEGER NOT NULL, told TEXT NOT NULL);
 """
-"""Only where several replicas share a ledger: what was taken over, and who only watched."""
+"""What files of before may lack."""
 _IDLE: Final = ('"intents":[]', '"verdicts":[]')
 """What the outputs of a tick that did nothing contain."""
 _FORMAT: Final = 4
@@ -82,7 +84,7 @@ class Journal:
                 db.execute("PRAGMA synchronous=FULL")
                 if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                     db.executescript(f"{_SCHEMA} PRAGMA user_version={_FORMAT};")
-                db.executescript(_SHARED)
+                db.executescript(_LATER)
             (found,) = db.execute("PRAGMA user_version").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"cannot open the journal {path}: {error}") from error
@@ -176,6 +178,11 @@ class Journal:
             (outcome.intent_id, epoch, outcome.finished_unix_ns, to_json(outcome).decode()),
         )
 
+    def append_order(self, epoch: int, order: Order) -> None:
+        """Append what a person said; durable when it returns."""
+        told = to_json((order,), tuple[Order, ...]).decode()
+        self._db.execute("INSERT INTO said VALUES (?, ?)", (epoch, told))
+
     def prune(self, *, before_unix_ns: int) -> int:
         """Let old ticks go that did nothing; return how many. What was done is kept for good."""
         return self._db.execute(
@@ -218,6 +225,7 @@ class Journal:
 
     def memory(self, before_epoch: int) -> Memory:
         """Return what the epochs before `before_epoch` did."""
+        standing = self._standing(before_epoch)
         approved: list[ApprovedPlan] = []
         intents: list[WriteIntent] = []
         verdicts: list[Verdict] = []
@@ -229,12 +237,6 @@ class Journal:
             approved += outputs.approved
             intents += outputs.intents
             verdicts += outputs.verdicts
-        told = "SELECT orders FROM ticks WHERE epoch < ? AND orders != '[]' ORDER BY seq"
-        orders = [
-            order
-            for (text,) in self._db.execute(told, (before_epoch,))
-            for order in from_json(tuple[Order, ...], text)
-        ]
         outcomes = [
             from_json(WriteOutcome, text)
             for (text,) in self._db.execute(
@@ -247,8 +249,36 @@ class Journal:
             outcomes=tuple(outcomes),
             verdicts=tuple(verdicts),
             issues=self._open_issues(before_epoch),
-            orders=tuple(orders),
+            orders=self._orders(before_epoch),
+            escalations=standing.escalations if standing else (),
+            holds=standing.holds if standing else (),
         )
+
+    def _orders(self, before_epoch: int) -> tuple[Order, ...]:
+        """What people said: what ticks took in, and what was said to one that ended before that."""
+        query = "SELECT orders FROM ticks WHERE epoch < ? AND orders != '[]' ORDER BY seq"
+        taken = [
+            order
+            for (text,) in self._db.execute(query, (before_epoch,))
+            for order in from_json(tuple[Order, ...], text)
+        ]
+        query = "SELECT told FROM said WHERE epoch < ? ORDER BY rowid"
+        said = [
+            order
+            for (text,) in self._select(query, before_epoch)
+            for order in from_json(tuple[Order, ...], text)
+        ]
+        more = (order for order in said if order not in taken)
+        return tuple(sorted((*taken, *more), key=lambda order: order.given_unix_ns))
+
+    def _standing(self, before_epoch: int) -> TickOutputs | None:
+        """The outputs of the last tick that healed."""
+        row = self._db.execute(
+            "SELECT outputs FROM ticks WHERE epoch < ? AND (epoch, tick) NOT IN"
+            " (SELECT epoch, tick FROM standby_ticks) ORDER BY seq DESC LIMIT 1",
+            (before_epoch,),
+        ).fetchone()
+        return from_json(TickOutputs, row[0]) if row else None
 
     def _open_issues(self, before_epoch: int) -> tuple[Issue, ...]:
         row = self._db.execute(

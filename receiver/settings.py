@@ -1,8 +1,8 @@
 """What a receiver can be told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 Engine = Literal["fast", "reference"]
 """What makes columns of bytes: ptars, or protobuf alone."""
@@ -135,6 +135,20 @@ class ReceiverSettings:
     stop_deadline_s: float = 10.0
     """How long a stop waits for the requests in flight, in seconds; more than the hand-over may
     take, less than the 30 s of Kubernetes."""
+
+    def within(self, memory_bytes: int) -> Self:
+        """Return the same, holding no more requests than fit into so much memory; 0: no limit.
+
+        A quarter of it for what waits for an answer, as much for what is not admitted yet, an
+        eighth for the recent ones: the rest is the process itself and what decoding takes.
+        """
+        if not memory_bytes:
+            return self
+        return replace(
+            self,
+            inflight_bytes_max=min(self.inflight_bytes_max, memory_bytes // 4),
+            recent_bytes_max=min(self.recent_bytes_max, memory_bytes // 8),
+        )
 
 
 def read_back(told: Mapping[str, Any]) -> ReceiverSettings:

@@ -6,7 +6,6 @@ from healing.guards.asked import Asked, Guard
 from healing.guards.corroboration import corroboration
 from knowledge.identity import ServiceKey
 from knowledge.issues import EXPLAINS_MIN, Issue
-from knowledge.plans import Fact
 
 CONFIDENCE_MIN: Final = 0.4
 
@@ -51,24 +50,19 @@ def clear_cause(asked: Asked) -> str | None:
 def hard_evidence(asked: Asked) -> str | None:
     """At least two facts, at least one of which no sender of telemetry can forge.
 
-    A roll-back needs two of those: the change itself, and something that speaks against it.
+    A roll-back needs two of those: the change itself, and something that speaks against it. What
+    senders say together is heard here and now, never taken over from a plan.
     """
-    facts = (*asked.plan.facts, *_corroborated(asked))
-    hard = [fact for fact in facts if fact.source != "telemetry"]
+    agreed = corroboration(asked.situation.tables, asked.plan.cause, asked.situation.symptoms)
+    facts = (*asked.plan.facts, *((agreed,) if agreed else ()))
+    hard = [f for f in facts if f.source in {"api", "probe"} or f is agreed]
     needed = 2 if asked.change.kind == "roll_back_release" else 1
-    if len(hard) >= needed and len(facts) > len(hard):
+    if len(hard) >= needed and any(fact.source == "telemetry" for fact in facts):
         return None
-    return f"{len(hard)} of {needed} facts needed come from the cluster or from a probe"
-
-
-def _corroborated(asked: Asked) -> tuple[Fact, ...]:
-    """Return that senders authenticated apart agree on the cause, where that is seen to be ill."""
-    cause = asked.plan.cause
-    seen = [s for s in asked.situation.symptoms if s.service == cause]
-    if not any(symptom.health == "unhealthy" for symptom in seen):
-        return ()
-    fact = corroboration(asked.situation.tables, cause)
-    return () if fact is None else (fact,)
+    return (
+        f"{len(hard)} of {needed} facts needed come from the cluster, from a probe, or from two "
+        "senders that were authenticated apart and both find it sick"
+    )
 
 
 def no_storm(asked: Asked) -> str | None:
