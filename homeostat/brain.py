@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
 from homeostat import publish
+from homeostat.allocator import freeze_what_stays
 from homeostat.clock import Clock, follow_wall, serve_driver
 from homeostat.clusters import cluster_of, replicated_of
 from homeostat.control import Control
@@ -287,6 +288,7 @@ def run(settings: Settings) -> int:
     for note in brain.snapshot().notes:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
+    freeze_what_stays()
     try:
         asyncio.run(_serve(brain, settings, web, endpoints, token))
     finally:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from knowledge.cluster import Cluster, Scale
+from knowledge.cluster import Cluster, Scale, WriteIntent, WriteOutcome
+from knowledge.journal import Journal
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import TARGET, intent_of
 from tests.parts.process import Process, free_port
@@ -73,6 +74,18 @@ def test_unwind_takes_back_what_is_in_force(config: tuple[Place, Path, str]) -> 
     assert done.returncode == 0, done.stderr
     assert f"{place.namespace}/{TARGET}: replicas 4 back to 2: applied" in done.stdout
     assert place.get(TARGET)["spec"]["replicas"] == 2
+    journal = Journal.open(path.parent / "journal.db", read_only=True)
+    told = journal.unwound()
+    journal.close()
+    (intent,) = [
+        each
+        for each in told
+        if isinstance(each, WriteIntent) and each.change.target.namespace == place.namespace
+    ]
+    assert intent.is_undo
+    after = told[told.index(intent) + 1]
+    assert isinstance(after, WriteOutcome)
+    assert (after.intent_id, after.status) == (intent.id, "applied")
     assert f"{place.namespace}/{TARGET}" not in _homeostat("unwind", "--config", str(path)).stdout
 
 
