@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from healing.remedies import forgiven
 from healing.state import HealingState
 from knowledge.orders import Approval, Order, Pause, Resume
 
@@ -33,6 +34,7 @@ def obeyed(
                         if e.issue_id != order.id or e.since_unix_ns > order.given_unix_ns
                     ),
                     resumed={**state.resumed, order.id: order.given_unix_ns},
+                    remedies=forgiven(state.remedies, order),
                 )
     horizon = now_unix_ns - int(approval_expiry_s * 1e9)
     return replace(

@@ -12,6 +12,7 @@ from healing.execute import Execution
 from healing.ledger import Entry, Ledger
 from healing.orders import obeyed
 from healing.regulate import RegulationState
+from healing.remedies import remembered
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.memory import Memory
@@ -37,6 +38,7 @@ def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingS
         ledger=ledger,
         executions=tuple(e for e in executions if e is not None and e.phase != "done"),
         escalations=memory.escalations,
+        remedies=remembered(memory),
     )
     # an approval is for the moment that it was given in, a pause holds until it is over
     orders = tuple(order for order in memory.orders if order.kind != "approve")

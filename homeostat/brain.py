@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from analysis.buffers import Buffers
+from healing.remedies import report_of
 from homeostat import publish
 from homeostat.allocator import freeze_what_stays
 from homeostat.clock import Clock, follow_wall, serve_driver
@@ -22,6 +23,7 @@ from homeostat.emergency_stop import EmergencyStop
 from homeostat.intake import Intake, Times
 from homeostat.last_word import forbidden, forbids
 from homeostat.restoration import Restoration
+from homeostat.room import Room
 from homeostat.settings import Settings
 from homeostat.tokens import TokenError, own_token
 from homeostat.traffic import Traffic
@@ -91,6 +93,7 @@ class Brain:
         self.intake = Intake(
             self._buffers,
             self._times,
+            room=Room.of(settings.analysis, monotonic_s=time.monotonic).rows_bytes,
             replayed=self._restoration.done,
             on_spans=self.traffic.take,
         )
@@ -190,6 +193,7 @@ class Brain:
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),
+            remedies=report_of(control.state.healing.remedies, self._settings.healing.remedies),
         )
 
 
