@@ -207,13 +207,20 @@ class KubernetesCluster:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SYNC_S):
-                while any(cache.age_s() is None for cache in self._caches.values()):
+                while not self._has_looked():
                     self._check()
                     await asyncio.sleep(POLL_S)
         self._check()
         unseen = [c for c in self._caches.values() if c.age_s() is None]
         if unseen:
             raise ClusterUnavailableError("; ".join(str(c.error) for c in unseen[:3]))
+
+    def _has_looked(self) -> bool:
+        """Whether all was asked for once: a command reads one report, and no other."""
+        assert self._usage is not None  # begun
+        return self._usage.has_asked and all(
+            cache.age_s() is not None for cache in self._caches.values()
+        )
 
     async def _probed(self) -> tuple[ProbeTarget, ...]:
         """What our own probes ask: nothing while the cluster is not known."""
