@@ -34,7 +34,7 @@ from knowledge.diagnosis import Diagnosis, Question
 from knowledge.journal import Journal, JournalError
 from knowledge.snapshot import StatusSnapshot
 from knowledge.windows import Gap
-from receiver.memory import keep_large_buffers
+from receiver.memory import keep_large_buffers, settle
 from receiver.pressure import give_back
 from status.app import create_app
 from status.orders import Desk
@@ -291,6 +291,7 @@ def run(settings: Settings) -> int:
     for note in brain.snapshot().notes:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
+    settle()
     try:
         asyncio.run(_serve(brain, settings, web, endpoints, token))
     finally:
