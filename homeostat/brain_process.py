@@ -16,7 +16,7 @@ from homeostat.version import VERSION
 from homeostat.web import bind
 from homeostat.web import server as http_server
 from knowledge.journal import Journal, JournalError
-from receiver.memory import keep_large_buffers
+from receiver.memory import keep_large_buffers, settle
 from status.app import create_app
 from status.orders import Desk
 
@@ -119,6 +119,7 @@ def run(settings: Settings) -> int:
     for note in brain.snapshot().notes:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
+    settle()
     freeze_what_stays()
     try:
         asyncio.run(_serve(brain, settings, web, endpoints, token))
