@@ -183,5 +183,9 @@ def _calls(linked: Linked, in_pane: pl.Expr, weight: float) -> pl.DataFrame:
         is_answered=pl.col("child_key").is_not_null(),
         principal="principal",
         is_verified="is_verified",
+        told_namespace=pl.when("is_callee_verified")
+        .then("callee_namespace")
+        .otherwise(pl.col("namespace").cast(pl.String)),
+        told=pl.when("is_callee_verified").then("callee").otherwise(pl.col("peer").cast(pl.String)),
         weight=pl.lit(weight),
     )
