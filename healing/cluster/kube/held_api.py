@@ -61,9 +61,12 @@ T = TypeVar("T")
 class HeldBackError(ConnectionError):
     """A call that was not made: surely nothing of it reached the server."""
 
-    def __init__(self, calls: CallKind, *, after_s: float) -> None:
+    def __init__(self, calls: CallKind, *, last: str, after_s: float) -> None:
+        """`last`: what became of the last call that failed or was late."""
+        name = "watches" if calls == "watch" else f"{calls}s"
         super().__init__(
-            f"not sent: too many {calls}s failed or were late; the next is tried in {after_s:.0f} s"
+            f"not sent: too many {name} failed or were late (at last: {last}); "
+            f"the next is tried in {after_s:.0f} s"
         )
         self.after_s = after_s
 
@@ -78,6 +81,7 @@ class CallBreaker:
         self._now_unix_ns = now_unix_ns
         self._rng = rng
         self._held_back_count = 0
+        self._last = "late answers"
 
     def record(self) -> BreakerRecord:
         """Return what there is to be told."""
@@ -85,7 +89,7 @@ class CallBreaker:
         reasons = {
             "closed": "",
             "half_open": "a few calls are tried",
-            "open": f"no calls: the next is tried in {self._wait_s():.0f} s",
+            "open": f"after {self._last} the next is tried in {self._wait_s():.0f} s",
         }
         reason = reasons[mode]
         return BreakerRecord(
@@ -102,12 +106,15 @@ class CallBreaker:
         self._state, permit = self._breaker.step(self._state, ASK, now_unix_ns=began, rng=self._rng)
         if permit == REFUSED:
             self._held_back_count += 1
-            raise HeldBackError(self._calls, after_s=self._wait_s())
+            raise HeldBackError(self._calls, last=self._last, after_s=self._wait_s())
         told = Told(permit, is_cancelled=True)  # unless something is known of it below
         try:
             answer = await call()
-            told = Told(permit, self._since_s(began), is_failed=status_of(answer) in FAILED)
-        except UNREACHABLE:
+            status = status_of(answer)
+            told = Told(permit, self._since_s(began), is_failed=status in FAILED)
+            self._last = f"status {status}" if told.is_failed else self._last
+        except UNREACHABLE as error:
+            self._last = repr(error)
             told = Told(permit, self._since_s(began), is_failed=True)
             raise
         finally:
