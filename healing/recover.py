@@ -1,8 +1,8 @@
 """From the journal to the state that a starting service begins with.
 
-Budgets are not forgotten, a plan whose verdict was out is judged on, and an intent without a known
-outcome counts as `unknown`: it may have happened, so it is tried again under its own id while it is
-fresh, which changes nothing if it did.
+Budgets are not forgotten, nor what was handed to a person; a plan whose verdict was out is judged
+on, and an intent without a known outcome counts as `unknown`: it may have happened, so it is tried
+again under its own id while it is fresh, which changes nothing if it did.
 """
 
 from dataclasses import replace
@@ -37,6 +37,7 @@ def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingS
         started_unix_ns=started_unix_ns,
         ledger=ledger,
         executions=tuple(e for e in executions if e is not None and e.phase != "done"),
+        escalations=memory.escalations,
         remedies=remembered(memory),
     )
     # an approval is for the moment that it was given in, a pause holds until it is over
@@ -45,8 +46,15 @@ def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingS
 
 
 def recover_regulation(memory: Memory, *, epoch: int) -> RegulationState:
-    """Return what regulation remembers: its budgets. Its controllers begin anew, without a jump."""
-    return RegulationState(epoch=epoch, ledger=_ledger(memory, "regulation"))
+    """Return what regulation remembers: its budgets, and whom it leaves alone.
+
+    Its controllers begin anew, without a jump.
+    """
+    return RegulationState(
+        epoch=epoch,
+        ledger=_ledger(memory, "regulation"),
+        held={hold.workload: hold.until_unix_ns for hold in memory.holds},
+    )
 
 
 def _ledger(memory: Memory, profile: Literal["recovery", "regulation"]) -> Ledger:

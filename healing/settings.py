@@ -167,7 +167,10 @@ class HealingSettings:
     """How long replicas that were added stay before they are taken back, need or no need ..."""
 
     boost_hold_s: float = 300.0
-    """... and how soon at the earliest, where the cause is gone; an HPA waits as long."""
+    """... and how soon at the earliest, and after `target_cooldown_s`, where the cause is gone."""
+
+    boost_missed_s: float = 86_400.0
+    """A boost whose end brought the trouble back stays for so long, and a person is told."""
 
     arrival_ratio_min: float = 1.2
     """Requests a second over the usual ones that count as grown."""

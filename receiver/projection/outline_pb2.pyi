@@ -53,14 +53,24 @@ class MetricsOutline(_message.Message):
         gauge: MetricsOutline.Points
         sum: MetricsOutline.Points
         histogram: MetricsOutline.Points
-        exponential_histogram: MetricsOutline.Points
+        exponential_histogram: MetricsOutline.ExponentialHistograms
         summary: MetricsOutline.Points
-        def __init__(self, gauge: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., sum: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., exponential_histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., summary: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ...) -> None: ...
+        def __init__(self, gauge: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., sum: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., exponential_histogram: _Optional[_Union[MetricsOutline.ExponentialHistograms, _Mapping]] = ..., summary: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ...) -> None: ...
     class Points(_message.Message):
         __slots__ = ("data_points",)
         DATA_POINTS_FIELD_NUMBER: _ClassVar[int]
         data_points: _containers.RepeatedCompositeFieldContainer[Leaf]
         def __init__(self, data_points: _Optional[_Iterable[_Union[Leaf, _Mapping]]] = ...) -> None: ...
+    class ExponentialHistograms(_message.Message):
+        __slots__ = ("data_points",)
+        class Point(_message.Message):
+            __slots__ = ("positive",)
+            POSITIVE_FIELD_NUMBER: _ClassVar[int]
+            positive: Leaf
+            def __init__(self, positive: _Optional[_Union[Leaf, _Mapping]] = ...) -> None: ...
+        DATA_POINTS_FIELD_NUMBER: _ClassVar[int]
+        data_points: _containers.RepeatedCompositeFieldContainer[MetricsOutline.ExponentialHistograms.Point]
+        def __init__(self, data_points: _Optional[_Iterable[_Union[MetricsOutline.ExponentialHistograms.Point, _Mapping]]] = ...) -> None: ...
     RESOURCE_METRICS_FIELD_NUMBER: _ClassVar[int]
     resource_metrics: _containers.RepeatedCompositeFieldContainer[MetricsOutline.Resources]
     def __init__(self, resource_metrics: _Optional[_Iterable[_Union[MetricsOutline.Resources, _Mapping]]] = ...) -> None: ...

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.control.policies import HpaCpu, PidCpu, Slo
+from homeostat.simulate.policies import HpaCpu, PidCpu, Slo
 from twin.scaling.judge import violations
 from twin.scaling.pod_models import DEFAULT_MODEL, PodModel
 from twin.scaling.run import Policy, simulate
