@@ -58,7 +58,7 @@ def agreement(folder: str | None, traces: list[str], policies: list[str]) -> dic
     ]
     table: dict[str, Any] = {trace: {} for trace in traces}
     gathered: dict[tuple[str, str], dict[EngineName, list[dict[str, float]]]] = {}
-    # not forked: polars' threads, once begun by a trace that was read here, do not live on in a fork
+    # not forked: threads of polars, begun by a trace that was read here, would not live on
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=context) as pool:
         for job, figures in zip(jobs, pool.map(run, jobs), strict=True):
