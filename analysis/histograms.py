@@ -20,7 +20,7 @@ Shape = tuple[float, ...] | int
 """Bounds of an explicit histogram, or the scale of an exponential one: what adds up bucket by
 bucket."""
 _DIGITS: Final = 6
-"""Of milliseconds: durations are whole nanoseconds, whatever unit they were told in."""
+"""Of milliseconds: bounds are whole nanoseconds, whatever unit they were told in."""
 DURATION_MAX: Final = 1e12
 """Nothing took longer, in whatever unit of time; so all that is computed stays finite."""
 _EXPONENT_MAX: Final = 40.0
@@ -93,11 +93,10 @@ class Histogram:
         if self.largest is not None and isfinite(self.largest):
             high = np.maximum(low, np.minimum(high, self.largest))
         counts = [*self.counts.values(), *([self.zero_count] if self.zero_count else [])]
-        return (
-            np.round(low * self.unit_ms, _DIGITS),
-            np.round(high * self.unit_ms, _DIGITS),
-            np.array(counts, np.int64),
-        )
+        low, high = low * self.unit_ms, high * self.unit_ms
+        if isinstance(self.shape, tuple):
+            low, high = np.round(low, _DIGITS), np.round(high, _DIGITS)
+        return low, high, np.array(counts, np.int64)
 
     def _ends(self, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Both ends of buckets; no duration is below zero."""

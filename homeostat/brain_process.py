@@ -7,7 +7,6 @@ import socket
 import sys
 from typing import Final
 
-from homeostat.allocator import freeze_what_stays
 from homeostat.brain import Brain
 from homeostat.clock import follow_wall, serve_driver
 from homeostat.settings import Settings
@@ -16,7 +15,7 @@ from homeostat.version import VERSION
 from homeostat.web import bind
 from homeostat.web import server as http_server
 from knowledge.journal import Journal, JournalError
-from receiver.memory import keep_large_buffers
+from receiver.memory import keep_large_buffers, settle
 from status.app import create_app
 from status.orders import Desk
 
@@ -119,7 +118,7 @@ def run(settings: Settings) -> int:
     for note in brain.snapshot().notes:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
-    freeze_what_stays()
+    settle()
     try:
         asyncio.run(_serve(brain, settings, web, endpoints, token))
     finally:

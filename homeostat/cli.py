@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     order_commands.add(commands)
     _add_cluster(commands)
     _add_demo(commands)
+    _add_simulate(commands)
     return parser
 
 
@@ -117,6 +118,21 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--seed", type=int, default=1)
     command.add_argument("--start-unix-ns", type=int, required=True)
     command.set_defaults(run=_twin)
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "what would autoscalers do with this traffic? played on the twin, in seconds"
+    command = commands.add_parser("simulate", help=text, description=text)
+    command.add_argument("scenario", type=Path, help="YAML; docs/simulate.md says what it may say")
+    command.add_argument("--json", type=Path, help="where all figures go as JSON; - is the output")
+    command.add_argument("--engine", choices=["fluid", "event"], help="in place of the scenario's")
+    command.set_defaults(run=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from homeostat.simulate import command
+
+    return command.run(options.scenario, json_path=options.json, engine=options.engine)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -36,6 +36,12 @@ COUNT_ON_WIRE_FROM_BYTES: Final = 4 * 2**20
 costs a few hundred MB for a moment, and counting would cost an honest one 15 % more."""
 
 
+_BUCKETS_PER_ITEM: Final = 64
+"""So many buckets of an exponential histogram count as one item more; SDKs have up to 160."""
+_MORE: Final = 0x80
+"""The bit of a varint that says that it goes on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
     """How the requests of one signal are built, and what makes rows of them."""
@@ -172,17 +178,30 @@ def _count(request: Any, fields: tuple[str, str, str], most: int) -> tuple[int, 
             if total > most:
                 return total, count
             if items == "metrics":
-                points = sum(map(_point_count, found))
-                total += points
-                count += points
+                for points, weight in map(_point_counts, found):
+                    total += weight
+                    count += points
             else:
                 count += len(found)
     return total, count
 
 
-def _point_count(metric: Any) -> int:
+def _point_counts(metric: Any) -> tuple[int, int]:
+    """Return how many points there are, and what they count for: many buckets for more than one.
+
+    Raises:
+        DecodeError: bucket counts end within a number.
+    """
     kind = metric.WhichOneof("data")
-    return len(getattr(metric, kind).data_points) if kind else 0
+    if kind is None:
+        return 0, 0
+    points = getattr(metric, kind).data_points
+    if kind != "exponential_histogram":
+        return len(points), len(points)
+    packed = [counts for point in points for counts in point.positive.bucket_counts]
+    if any(counts and counts[-1] & _MORE for counts in packed):
+        raise DecodeError("bucket counts end within a number")
+    return len(points), len(points) + sum(map(len, packed)) // _BUCKETS_PER_ITEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
