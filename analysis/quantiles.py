@@ -18,19 +18,21 @@ DURATION_NS_MAX: Final = 2**_DURATION_BITS - 1
 
 
 def quantiles(
-    groups: NDArray[np.int64], durations_ns: Sequence[NDArray[np.int64]], wanted: Sequence[float]
+    groups: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    durations_ns: NDArray[np.int64],
+    wanted: Sequence[float],
 ) -> NDArray[np.int64]:
     """Return per group and wanted quantile in [0, 1] the nearest duration, in nanoseconds.
 
-    `groups`: per array of `durations_ns` the group that it belongs to, from 0 to 2**24 without
-    gaps; several arrays may share one. No group may be empty.
+    `durations_ns` are runs, one after the other; `groups` and `sizes` say of each run to which
+    group it belongs, from 0 to 2**24 without gaps, and how many durations it has. Several runs may
+    belong to one group; no group may be empty.
     """
-    sizes = np.array([len(part) for part in durations_ns], np.int64)
-    if not sizes.sum():
+    if not len(durations_ns):
         return np.empty((0, len(wanted)), np.int64)
     counts = np.bincount(groups, weights=sizes).astype(np.int64)
-    keys = np.concatenate(durations_ns)
-    np.clip(keys, 0, DURATION_NS_MAX, out=keys)
+    keys = np.clip(durations_ns, 0, DURATION_NS_MAX)
     keys |= np.repeat(groups << _DURATION_BITS, sizes)
     keys.sort()
     firsts = np.cumsum(counts) - counts

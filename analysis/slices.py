@@ -5,7 +5,7 @@ reader names its columns; all batches are converted together, since each convers
 some thousand rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
@@ -27,23 +27,19 @@ _TRACE_ID_BYTES: Final = 16
 class Batch:
     """Rows that came together, and the earliest and the latest event time among them.
 
-    Most batches are drawn from several times, by slices that overlap; a sample is part of any
-    larger one, so each batch remembers one that is large enough for those to come.
+    Most batches are drawn from several times, by slices that overlap: each remembers what it gave.
     """
 
     rows: pa.Table
     oldest_unix_ns: int
     newest_unix_ns: int
-    _remembered: list[tuple[int, pa.Table]] = field(default_factory=list, repr=False)
+    _remembered: dict[int, pl.DataFrame] = field(default_factory=dict, repr=False)
 
-    def drawn(self, shares: int) -> pa.Table:
+    def drawn(self, shares: int) -> pl.DataFrame:
         """Return the spans of the traces that fall into the first `shares` of all shares."""
-        known = self._remembered[-1] if self._remembered else None
-        if known is None or known[0] < shares:
-            ample = min(_SHARES, 2 * shares)
-            known = (ample, _drawn(self.rows, ample))
-            self._remembered[:] = [known]
-        return known[1] if known[0] == shares else _drawn(known[1], shares)
+        if shares not in self._remembered:
+            self._remembered[shares] = _frame(_drawn(self.rows, shares))
+        return self._remembered[shares]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,42 +58,82 @@ class TelemetrySlice:
         batches = tuple(batch for batch in self.batches if batch.newest_unix_ns >= start_unix_ns)
         return replace(self, start_unix_ns=start_unix_ns, batches=batches)
 
-    def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return exactly the rows of the slice; of the columns those named, else all."""
+    def pieces(self, row_count: int) -> Iterator[Self]:
+        """Return the slice in pieces of whole batches, each of up to about `row_count` rows."""
+        piece: list[Batch] = []
+        rows = 0
+        for batch in self.batches:
+            if piece and rows + batch.rows.num_rows > row_count:
+                yield replace(self, batches=tuple(piece))
+                piece, rows = [], 0
+            piece.append(batch)
+            rows += batch.rows.num_rows
+        yield replace(self, batches=tuple(piece))
+
+    def frame(
+        self, columns: Sequence[str] | None = None, *, where: pl.Expr | None = None
+    ) -> pl.DataFrame:
+        """Return exactly the rows of the slice; of the columns those named, else all.
+
+        `where`: of these only some; asked here, the others are never copied.
+        """
         time = EVENT_TIME[self.signal]
         names = list(columns or ROWS[self.signal].names)
         read = names if time in names else [*names, time]
-        return self._exactly([batch.rows.select(read) for batch in self.batches]).select(names)
+        tables = [batch.rows.select(read) for batch in self.batches]
+        return self._exactly(tables, where).select(names)
 
     def traces(self, span_count_max: int) -> tuple[pl.DataFrame, float]:
         """Return the spans of whole traces, and how many traces each of them stands for.
 
-        Up to `span_count_max` spans that is all of them. Of more it is about as many: the traces
-        whose id falls into a share, so each slice draws the same traces.
+        Up to `span_count_max` spans that is all of them. Of more it is half as many or up to as
+        many: the traces whose id falls into a share, which is a power of two, so that slices draw
+        the same traces although their rows vary in number.
         """
         count = sum(batch.rows.num_rows for batch in self.batches)
-        shares = max(1, min(_SHARES, _SHARES * span_count_max // max(1, count)))
-        if shares == _SHARES:
+        if count <= span_count_max:
             return self.frame(), 1.0
+        shares = 1 << max(0, (_SHARES * span_count_max // count).bit_length() - 1)
         drawn = [batch.drawn(shares) for batch in self.batches]
-        return self._exactly(drawn), _SHARES / shares
+        return self._inside(pl.concat(drawn, rechunk=True)), _SHARES / shares
 
-    def _exactly(self, tables: list[pa.Table]) -> pl.DataFrame:
+    def _exactly(self, tables: list[pa.Table], where: pl.Expr | None = None) -> pl.DataFrame:
         """Return the rows of all tables whose time is that of the slice."""
         empty = ROWS[self.signal].empty_table()
-        rows = pa.concat_tables(tables or [empty]).unify_dictionaries()
-        frame = pl.from_arrow(rows)
-        assert isinstance(frame, pl.DataFrame)
-        if self._holds_all():
-            return frame
-        time = pl.col(EVENT_TIME[self.signal])
-        return frame.filter(time >= self.start_unix_ns, time < self.end_unix_ns)
+        rows = _frame(pa.concat_tables(tables or [empty]).unify_dictionaries())
+        return self._inside(rows, where)
+
+    def _inside(self, frame: pl.DataFrame, where: pl.Expr | None = None) -> pl.DataFrame:
+        if not self._holds_all():
+            time = pl.col(EVENT_TIME[self.signal])
+            inside = (time >= self.start_unix_ns) & (time < self.end_unix_ns)
+            where = inside if where is None else inside & where
+        return frame if where is None else frame.filter(where)
 
     def _holds_all(self) -> bool:
         return all(
             self.start_unix_ns <= batch.oldest_unix_ns and batch.newest_unix_ns < self.end_unix_ns
             for batch in self.batches
         )
+
+
+def reaching(spans: pl.DataFrame, start_unix_ns: int) -> pl.DataFrame:
+    """Return the spans of the traces of which one ended at `start_unix_ns` or later.
+
+    What is before a pane is read for the traces that reach into it. Most do not, and to link them
+    costs ten times what it costs to leave them out.
+    """
+    inside = spans["end_unix_ns"] >= start_unix_ns
+    if inside.all():
+        return spans
+    traces = spans.filter(inside).select(pl.col("trace_id").unique())
+    return spans.join(traces, on="trace_id", how="semi", maintain_order="left")
+
+
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
 def _drawn(rows: pa.Table, shares: int) -> pa.Table:

@@ -11,6 +11,8 @@ from typing import Final
 
 import polars as pl
 
+from analysis.tiling import taken_from
+
 INTERNAL_DEPTH_MAX: Final = 16
 VISIT_KINDS: Final = [2, 5]
 """OTLP SpanKind SERVER and CONSUMER: what RED figures are made of."""
@@ -32,7 +34,8 @@ class Linked:
     calls: owner_key, child_key (null: unanswered), end_unix_ns, duration_ms, tiled_ms (its part of
     the owner's time), gap_ms (null: unanswered), is_error, is_failed (no retry mended it),
     namespace, service, callee_namespace, callee (empty: nobody knows), principal and is_verified
-    of the caller.
+    of the caller, peer (the callee's name as the caller has it), is_callee_verified (null:
+    unanswered).
     """
 
     visits: pl.DataFrame
@@ -82,6 +85,7 @@ def _answered(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
             child_ms="duration_ms",
             callee_namespace=pl.col("namespace").cast(pl.String),
             callee=pl.col("service").cast(pl.String),
+            is_callee_verified="is_verified",
         )
         .unique("key", keep="first", maintain_order=True)
     )
@@ -99,30 +103,29 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
     begins = pl.max_horizontal("start_unix_ns", "owner_start")
     ends = pl.min_horizontal("end_unix_ns", "owner_end")
     inside = calls.join(owners, on="owner_key").with_columns(begins=begins, ends=ends)
-    later = pl.col("begins").cum_min().shift(1).over("owner_key")
     # a failed try whose retry went well failed nobody: the last call to a callee decides
     is_last = pl.col("end_unix_ns") == pl.col("end_unix_ns").max().over("owner_key", "callee")
     is_failed = pl.col("is_error") & is_last
+    inside = inside.sort(*_TILING, descending=[name in _LATEST_FIRST for name in _TILING])
+    later = taken_from(inside["owner_key"], inside["begins"])
     tiled = (pl.min_horizontal("ends", later) - pl.col("begins")).clip(0) / _MS
-    return (
-        inside.sort(*_TILING, descending=[name in _LATEST_FIRST for name in _TILING])
-        .with_columns(tiled_ms=tiled, is_failed=is_failed)
-        .select(
-            "owner_key",
-            "child_key",
-            "end_unix_ns",
-            "duration_ms",
-            "tiled_ms",
-            "gap_ms",
-            "is_error",
-            "is_failed",
-            "namespace",
-            "service",
-            "callee_namespace",
-            "callee",
-            "principal",
-            "is_verified",
-        )
+    return inside.with_columns(tiled_ms=tiled, is_failed=is_failed).select(
+        "owner_key",
+        "child_key",
+        "end_unix_ns",
+        "duration_ms",
+        "tiled_ms",
+        "gap_ms",
+        "is_error",
+        "is_failed",
+        "namespace",
+        "service",
+        "callee_namespace",
+        "callee",
+        "principal",
+        "is_verified",
+        "peer",
+        "is_callee_verified",
     )
 
 

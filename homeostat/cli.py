@@ -202,14 +202,14 @@ def _brain(options: argparse.Namespace) -> int:
     from homeostat.allocator import keep_freed_pages
 
     keep_freed_pages()
-    from homeostat import brain
+    from homeostat import brain_process
 
     settings = _settings(options)
     if settings is None:
         return EXIT_SETTINGS
     if options.parent:
         parent.end_with(options.parent)
-    return brain.run(settings)
+    return brain_process.run(settings)
 
 
 def _receiver(options: argparse.Namespace) -> int:

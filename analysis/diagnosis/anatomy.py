@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from analysis.tiling import taken_from
 from analysis.visits import VISIT_KINDS
 
 _MS: Final = 1e6
@@ -55,10 +56,11 @@ def _tiled(linked: pl.DataFrame) -> pl.DataFrame:
     children = (
         linked.filter(pl.col("parent").is_not_null())
         .select("row", "parent", "service", "crosses", begins=begins, ends=ends)
-        .sort("parent", "ends", descending=[False, True])
-        .with_columns(later=pl.col("begins").cum_min().shift(1).over("parent"))
-        .with_columns(tile_ms=(pl.min_horizontal("ends", "later") - pl.col("begins")).clip(0) / _MS)
+        .sort("parent", "ends", "row", descending=[False, True, False])
     )
+    later = taken_from(children["parent"], children["begins"])
+    tile_ms = (pl.min_horizontal("ends", later) - pl.col("begins")).clip(0) / _MS
+    children = children.with_columns(tile_ms=tile_ms)
     covered = children.group_by("parent").agg(
         covered_ms=pl.col("tile_ms").sum(),
         callee=pl.col("service").filter(pl.col("crosses")).first(),

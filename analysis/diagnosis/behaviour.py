@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from analysis.diagnosis.periods import AFTER, Periods
+from analysis.diagnosis.periods import AFTER, NEAR, Periods
 from analysis.diagnosis.records import unseen_visits
 
 SEVERITY_ERROR: Final = 17
@@ -134,14 +134,15 @@ def _judged(counted: pl.DataFrame) -> list[dict[str, Any]]:
     group = ["service", "operation", "trait", "is_bad", "is_record"]
     is_after = pl.col("period") == AFTER
     rate = pl.col("shown") / pl.col("count")
-    usual = ~is_after & (pl.col("count") >= STRETCH_COUNT_MIN)
+    is_stretch = ~is_after & (pl.col("period") != NEAR)
+    has_veto = is_stretch & (pl.col("count") >= STRETCH_COUNT_MIN)
     rows = counted.group_by(group).agg(
         after_shown=pl.col("shown").filter(is_after).sum(),
         after_count=pl.col("count").filter(is_after).sum(),
         usual_shown=pl.col("shown").filter(~is_after).sum(),
         usual_count=pl.col("count").filter(~is_after).sum(),
-        rate_min=rate.filter(usual).min(),
-        rate_max=rate.filter(usual).max(),
+        rate_min=rate.filter(has_veto).min(),
+        rate_max=rate.filter(has_veto).max(),
     )
     rows = rows.filter(
         pl.col("after_count") >= COUNT_MIN,

@@ -105,7 +105,7 @@ def _resources(points: pl.DataFrame, growth: dict[str, float]) -> Iterable[tuple
 def _growth(spans: pl.DataFrame, periods: Periods) -> dict[str, float]:
     """Requests a second after the onset over the usual ones, by service."""
     after_s = (periods.after[1] - periods.after[0]) / 1e9
-    usual_s = sum(end - begin for begin, end in periods.stretches) / 1e9
+    usual_s = periods.usual_s
     if not usual_s:
         return {}
     is_after = pl.col("period") == AFTER

@@ -2,7 +2,9 @@
 
 Each group of like times (own time of an operation, gap of an edge) is compared with its usual. What
 counts is the part of the difference that is surely there (lower end of a one-sided 95 % interval
-by Welch, Biometrika 34, 1947), and that no stretch before the onset shows; times the dominance of
+by Welch, Biometrika 34, 1947; of a few times, whose variance nobody knows, all but the longest if
+they surely rank higher: Mann and Whitney, Annals of Mathematical Statistics 18, 1947), and that no
+stretch before the onset shows; times the dominance of
 the later times over the usual ones (Cliff, Psychological Bulletin 114, 1993: how much more often
 one of them is the longer than the shorter), since a few stragglers raise a mean as well. Times the
 weight that users waited with, per entry request, that is the part of the excess which would be gone
@@ -11,6 +13,7 @@ if the group were as usual.
 An edge is not a service. Its excess belongs to the callee if the callee's other callers wait as
 well (or it has none), and to the caller if its other calls wait as well (or, where it makes none,
 those who call it): a node that is cut off or starved slows all its edges, a leaf only its own.
+What neither explains is either's, half each: somewhere it must have come from.
 """
 
 from dataclasses import dataclass
@@ -19,11 +22,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from analysis.diagnosis.periods import AFTER
+from analysis.diagnosis.periods import AFTER, NEAR
 
 Z_95_PERCENT: Final = 1.645
-COUNT_MIN: Final = 3
-"""Of fewer times nothing is said."""
+FEW: Final = 8
+"""Below this many times their variance is not known well enough for an interval of their mean."""
+COUNT_MIN: Final = 2
+"""Of one time nothing is said: it may be a straggler."""
+Z_RANK_MIN: Final = 2.33
+"""One in a hundred by chance: so sure are ranks of later times being longer."""
 STRETCH_SAMPLE_MIN: Final = 8
 """A stretch with fewer times is pooled with the others only."""
 CAP_SIGMA: Final = 5.0
@@ -45,6 +52,7 @@ class Excess:
     after_ms: float
     usual_ms: float
     count: int
+    dominance: float
 
 
 def excesses(spans: pl.DataFrame) -> list[Excess]:
@@ -99,7 +107,7 @@ def _compared(times: pl.DataFrame, requests: int) -> list[dict[str, Any]]:
     pooled = usual.group_by(group).agg(moments)
     stretches = usual.group_by(*group, "period").agg(moments)
     highest = (
-        stretches.filter(pl.col("count") >= STRETCH_SAMPLE_MIN)
+        stretches.filter(pl.col("period") != NEAR, pl.col("count") >= STRETCH_SAMPLE_MIN)
         .group_by(group)
         .agg(highest=pl.col("mean").max())
     )
@@ -108,6 +116,8 @@ def _compared(times: pl.DataFrame, requests: int) -> list[dict[str, Any]]:
         .group_by(group)
         .agg(
             *moments,
+            without_longest=(pl.col("ms").sum() - pl.col("ms").max() + pl.col("ms").top_k(2).min())
+            / pl.len(),
             weight=pl.col("spent_ms").sum() / pl.col("ms").sum(),
             rank=pl.col("rank").mean(),
         )
@@ -116,15 +126,24 @@ def _compared(times: pl.DataFrame, requests: int) -> list[dict[str, Any]]:
     both = both.join(highest, on=group, how="left", nulls_equal=True)
     error = (pl.col("var") / pl.col("count") + pl.col("var_usual") / pl.col("count_usual")).sqrt()
     surely = pl.col("mean") - pl.col("mean_usual") - Z_95_PERCENT * error
-    unlike_any = pl.col("mean") - pl.coalesce("highest", "mean_usual")
     above = (pl.col("rank") - (pl.col("count") + 1) / 2) / pl.col("count_usual")
     dominance = (2 * above - 1).clip(0, 1)
+    pairs = pl.col("count") * pl.col("count_usual")
+    z_rank = dominance * (3 * pairs / (pl.col("count") + pl.col("count_usual") + 1)).sqrt()
+    surely = pl.max_horizontal(
+        surely,
+        pl.when(z_rank >= Z_RANK_MIN, pl.col("count") < FEW).then(
+            pl.col("without_longest") - pl.col("mean_usual")
+        ),
+    )
+    unlike_any = pl.col("mean") - pl.coalesce("highest", "mean_usual")
     per_request = dominance * pl.col("count") * pl.col("weight") / requests
     enough = (pl.col("count") >= COUNT_MIN) & (pl.col("count_usual") >= COUNT_MIN)
     return (
         both.filter(enough)
         .with_columns(
-            excess_ms=pl.min_horizontal(surely, unlike_any).clip(0).fill_nan(0.0) * per_request
+            excess_ms=pl.min_horizontal(surely, unlike_any).clip(0).fill_nan(0.0) * per_request,
+            dominance=dominance,
         )
         .sort("excess_ms", *group, descending=[True, False, False, False])
         .to_dicts()
@@ -150,6 +169,7 @@ def _summed(rows: list[dict[str, Any]]) -> list[Excess]:
             after_ms=group[0]["mean"],
             usual_ms=group[0]["mean_usual"],
             count=sum(row["count"] for row in group),
+            dominance=group[0]["dominance"],
         )
         for (service, callee), group in found.items()
     ]
@@ -175,6 +195,8 @@ def shares(found: list[Excess]) -> dict[str, float]:
         callee = _waiting(others_in) if others_in else 1.0
         others = others_out or [e for e in edges if e.callee == excess.service]
         caller = _waiting(others) if others else 0.0
+        open_part = max(0.0, 1.0 - callee - caller) / 2
+        callee, caller = callee + open_part, caller + open_part
         part[excess.callee] = part.get(excess.callee, 0.0) + callee * excess.excess_ms
         part[excess.service] = part.get(excess.service, 0.0) + caller * excess.excess_ms
     return {service: min(1.0, ms / whole) for service, ms in part.items()}
@@ -183,7 +205,7 @@ def shares(found: list[Excess]) -> dict[str, float]:
 def _waiting(edges: list[Excess]) -> float:
     """The share of calls, by how many there are, that go over edges that wait."""
     calls = sum(e.count for e in edges)
-    waits = (e.count for e in edges if e.excess_ms > 0 and e.after_ms >= RATIO_MIN * e.usual_ms)
+    waits = (e.count * e.dominance for e in edges if e.after_ms >= RATIO_MIN * e.usual_ms)
     return sum(waits) / calls
 
 

@@ -1,165 +1,212 @@
-"""`make bench-rca-study DATA=DIR`: the engine beside simple published ones, without parts of it.
+"""`make bench-rca-study DATA=DIR`: the engine beside simple published ones, with less to go by.
 
-In process, on the rows that receivers make of the recordings, since it asks hundreds of questions.
-Nothing is fitted: no constant depends on a recording, so to leave one fault out, or to score one
-system with what was fitted on the other, changes no figure. What could still be over-fitted are the
-constants as they were written; each has its reason beside it.
+In process, on the rows that receivers make of the recordings, since it asks thousands of questions:
+the engine under each condition (`questions`), simple engines with all there is, constants refitted
+without each fault and on the other system (`refit`), and times at which nothing began. Exits 0
+whatever it measured; 2 if DATA holds no recording.
 """
 
 import argparse
 import json
+import random
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from analysis.diagnosis.engine import Engine, diagnose
 from analysis.diagnosis.simple import n_sigma, ranked_correlation, robust_scale
-from analysis.diagnosis.telemetry import Telemetry, empty, slim
-from bench.rca.recording import NS, Recording, recordings_in
-from bench.rca.replay import ASK_AFTER_S
-from bench.rca.score import accuracy, average_at_5, bootstrap, rank_of
-from knowledge.diagnosis import Diagnosis, Question
-from knowledge.schemas import SIGNALS, Signal
-from receiver.decode import decode
-
-LOOKBACK_NS: Final = 1800 * NS
-PLACEBO_STEP_S: Final = 60
-PLACEBO_LEAD_S: Final = 600
-CLEAR_S: Final = 300.0
-Change = Callable[[Telemetry], Telemetry]
-
-
-def _same(telemetry: Telemetry) -> Telemetry:
-    return telemetry
-
-
-def _fifth(telemetry: Telemetry) -> Telemetry:
-    is_kept = pl.col("trace").hash(7) % 5 == 0
-    return replace(telemetry, spans=telemetry.spans.filter(is_kept))
-
-
-def _without(*signals: str) -> Change:
-    def change(telemetry: Telemetry) -> Telemetry:
-        names: dict[str, Signal] = {"spans": "traces", "logs": "logs", "metrics": "metrics"}
-        return replace(telemetry, **{name: empty(names[name]) for name in signals})
-
-    return change
-
-
-STUDIES: Final[tuple[tuple[str, Engine, Change, float], ...]] = (
-    ("engine", diagnose, _same, 0.0),
-    ("engine, 60 s late", diagnose, _same, 60.0),
-    ("engine, 20 % of traces", diagnose, _fifth, 0.0),
-    ("engine, no logs", diagnose, _without("logs"), 0.0),
-    ("engine, no metrics", diagnose, _without("metrics"), 0.0),
-    ("engine, traces only", diagnose, _without("logs", "metrics"), 0.0),
-    ("engine, metrics only", diagnose, _without("spans", "logs"), 0.0),
-    ("N-sigma", n_sigma, _same, 0.0),
-    ("BARO's ranking", robust_scale, _same, 0.0),
-    ("ranked correlation", ranked_correlation, _same, 0.0),
+from bench.rca import refit
+from bench.rca.effects import effects
+from bench.rca.questions import (
+    CONDITIONS,
+    GIVEN,
+    LATE,
+    SAMPLED,
+    Asking,
+    Condition,
+    askings,
+    placebos,
+    rows_of,
 )
+from bench.rca.recording import Recording, recordings_in
+from bench.rca.report import CONFIDENCE_EDGES
+from bench.rca.score import RESAMPLES, accuracy, average_at_5, chance, rank_of
+from knowledge.diagnosis import Diagnosis
+
+SIMPLE: Final[tuple[tuple[str, Engine], ...]] = (
+    ("N-sigma", n_sigma),
+    ("BARO's ranking", robust_scale),
+    ("ranked correlation", ranked_correlation),
+)
+TO_FIT: Final = (
+    GIVEN,
+    LATE,
+    Condition(name="a fifth of traces", changes=SAMPLED.changes[:1]),
+)
+SURE: Final = 0.8
 
 
-def _rows(recording: Recording) -> Telemetry:
-    frames = {}
-    for signal in SIGNALS:
-        parts = []
-        for body in recording.requests(signal):
-            batch = decode(signal, [body], items_max=1_000_000).rows
-            frame = pl.from_arrow(pa.Table.from_batches([batch]))
-            assert isinstance(frame, pl.DataFrame)
-            parts.append(slim(signal, frame))
-        frames[signal] = pl.concat([empty(signal), *parts])
-    return Telemetry(spans=frames["traces"], logs=frames["logs"], metrics=frames["metrics"])
+def _case(study: str, engine: Engine, asking: Asking) -> dict[str, Any]:
+    began = time.process_time()
+    found = engine(asking.told, asking.question)
+    names = [suspect.service.name for suspect in found.suspects]
+    return {
+        "study": study,
+        "system": asking.system,
+        "case": asking.case,
+        "fault": asking.fault.kind,
+        "rank": rank_of(asking.fault.service, names),
+        "first": names[0] if names else None,
+        "confidence": found.confidence,
+        "services": len(names),
+        "spans": asking.told.spans.height,
+        "cpu_s": round(time.process_time() - began, 4),
+    }
 
 
-def _cut(rows: Telemetry, question: Question) -> Telemetry:
-    begin, end = question.onset_unix_ns - LOOKBACK_NS, question.until_unix_ns
+def _figures(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Scores of one study on one system; several askings of a case are resampled together."""
+    by_case: dict[str, list[int | None]] = {}
+    for case in cases:
+        by_case.setdefault(case["case"], []).append(case["rank"])
+    ranks = [case["rank"] for case in cases]
+    services = [case["services"] for case in cases]
+    chosen, groups = random.Random(1), list(by_case.values())
+    drawn = [
+        [rank for group in chosen.choices(groups, k=len(groups)) for rank in group]
+        for _ in range(RESAMPLES)
+    ]
 
-    def inside(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-        return frame.filter(pl.col(column).is_between(begin, end, closed="left"))
+    def interval(values: list[float]) -> tuple[float, float]:
+        ordered = sorted(values)
+        return ordered[int(0.025 * RESAMPLES)], ordered[int(0.975 * RESAMPLES) - 1]
 
-    return Telemetry(
-        spans=inside(rows.spans, "end_unix_ns"),
-        logs=inside(rows.logs, "time_unix_ns"),
-        metrics=inside(rows.metrics, "time_unix_ns"),
-    )
-
-
-def _question(recording: Recording, onset_s: float, until_s: float) -> Question:
-    return Question(
-        onset_unix_ns=int(onset_s * NS),
-        until_unix_ns=int(until_s * NS),
-        leave_out=tuple(
-            (int(f.start_unix_s * NS), int(f.end_unix_s * NS))
-            for f in recording.faults
-            if f.start_unix_s < onset_s - CLEAR_S / 3
-        ),
-    )
+    return {
+        "case_count": len(by_case),
+        "asking_count": len(cases),
+        "ac1": accuracy(ranks, 1),
+        "ac1_interval": interval([accuracy(r, 1) for r in drawn]),
+        "ac3": accuracy(ranks, 3),
+        "ac3_interval": interval([accuracy(r, 3) for r in drawn]),
+        "avg5": average_at_5(ranks),
+        "avg5_interval": interval([average_at_5(r) for r in drawn]),
+        "chance_ac1": chance(services, 1),
+        "chance_ac3": chance(services, 3),
+        "chance_avg5": sum(chance(services, most) for most in range(1, 6)) / 5,
+        "cpu_s_max": max(case["cpu_s"] for case in cases),
+    }
 
 
-def _cases(recording: Recording, rows: Telemetry) -> list[dict[str, Any]]:
-    cases = []
-    for fault in (f for f in recording.faults if f.is_target):
-        until = fault.start_unix_s + ASK_AFTER_S
-        for name, engine, change, late_s in STUDIES:
-            question = _question(recording, fault.start_unix_s + late_s, until)
-            told = change(_cut(rows, question))
-            began = time.perf_counter()
-            found = engine(told, question)
-            cases.append(
-                {
-                    "study": name,
-                    "system": recording.system,
-                    "recording": recording.name,
-                    "fault": fault.kind,
-                    "rank": rank_of(fault.service, [s.service.name for s in found.suspects]),
-                    "confidence": found.confidence,
-                    "spans": told.spans.height,
-                    "took_s": time.perf_counter() - began,
-                }
+def _calibration(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How often the first was right, by the confidence that it was named with."""
+    table = []
+    for low, high in pairwise(CONFIDENCE_EDGES):
+        inside = [case for case in cases if low <= case["confidence"] < high]
+        right = sum(case["rank"] == 1 for case in inside)
+        table.append({"from": low, "to": min(1.0, high), "count": len(inside), "right": right})
+    brier = sum((case["confidence"] - (case["rank"] == 1)) ** 2 for case in cases) / len(cases)
+    return {"table": table, "brier": brier}
+
+
+def _scored(asked: Sequence[Asking]) -> refit.Scores:
+    """By case, the share of its askings in which the culprit stood first."""
+    hits: dict[str, list[bool]] = {}
+    for asking in asked:
+        case = _case("", diagnose, asking)
+        hits.setdefault(asking.case, []).append(case["rank"] == 1)
+    return {case: sum(own) / len(own) for case, own in hits.items()}
+
+
+def measured(folders: Sequence[Path], *, is_refitted: bool) -> dict[str, Any]:
+    """Ask everything of all recordings."""
+    cases: list[dict[str, Any]] = []
+    to_fit: list[Asking] = []
+    quiet: list[Diagnosis] = []
+    felt: list[dict[str, Any]] = []
+    for folder in folders:
+        recording = Recording.read(folder)
+        rows = rows_of(recording)
+        for condition in CONDITIONS:
+            asked = tuple(askings(recording, rows, condition))
+            cases += [_case(f"engine, {condition.name}", diagnose, asking) for asking in asked]
+            if condition is GIVEN:
+                cases += [_case(name, engine, a) for name, engine in SIMPLE for a in asked]
+        to_fit += [a for condition in TO_FIT for a in askings(recording, rows, condition)]
+        if recording.is_gapless:
+            quiet += [diagnose(told, question) for told, question in placebos(recording, rows)]
+            seen = zip(recording.faults, effects(recording, rows), strict=True)
+            felt += [{"recording": recording.name, **asdict(f), **asdict(e)} for f, e in seen]
+    studies: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(case["study"] for case in cases):
+        own = [case for case in cases if case["study"] == name]
+        studies[name] = {
+            system: _figures([case for case in own if case["system"] == system])
+            for system in sorted({case["system"] for case in own})
+        }
+    of_engine = [case for case in cases if case["study"].startswith("engine")]
+    scores: dict[str, Any] = {
+        "studies": studies,
+        "confidence": _calibration(of_engine),
+        "placebo": {
+            "windows": len(quiet),
+            "confidence_over_0.8": sum(found.confidence > SURE for found in quiet),
+            "confidence_max": max((found.confidence for found in quiet), default=0.0),
+            "named": sum(found.finding == "cause" for found in quiet),
+        },
+        "effects": felt,
+        "cases": cases,
+    }
+    if is_refitted:
+        table = refit.swept(lambda: _scored(to_fit))
+        system_of = {asking.case: asking.system for asking in to_fit}
+        scores["refitted"] = refit.held_out(table, system_of)
+        scores["sweep"] = {setting: sum(own.values()) / len(own) for setting, own in table.items()}
+    return scores
+
+
+def _show(console: Console, scores: dict[str, Any]) -> None:
+    table = Table("study", "system", "cases", "AC@1", "AC@3", "Avg@5", "by lot")
+    for name, systems in scores["studies"].items():
+        for system, row in systems.items():
+            shown = [
+                f"{row[key]:.2f} ({row[f'{key}_interval'][0]:.2f}-{row[f'{key}_interval'][1]:.2f})"
+                for key in ("ac1", "ac3", "avg5")
+            ]
+            table.add_row(name, system, str(row["case_count"]), *shown, f"{row['chance_ac1']:.2f}")
+    console.print(table)
+    if "refitted" in scores:
+        refitted = Table("system", "shipped", "each fault left out", "fitted elsewhere", "lowest")
+        for system, row in scores["refitted"].items():
+            abroad = row["fitted_elsewhere_ac1"]
+            refitted.add_row(
+                system,
+                f"{row['shipped_ac1']:.3f}",
+                f"{row['leave_one_out_ac1']:.3f}",
+                "" if abroad is None else f"{abroad:.3f} ({row['fitted_elsewhere_chosen']})",
+                f"{row['lowest_ac1']:.3f} ({row['lowest_setting']})",
             )
-    return cases
-
-
-def _placebos(recording: Recording, rows: Telemetry) -> list[Diagnosis]:
-    """Diagnoses of onsets at which nothing began, on a gapless recording."""
-    answers = []
-    onset = recording.start_unix_s + PLACEBO_LEAD_S
-    while onset + ASK_AFTER_S < recording.end_unix_s:
-        until = onset + ASK_AFTER_S
-        touched = any(
-            f.start_unix_s - ASK_AFTER_S < until and onset < f.end_unix_s + CLEAR_S
-            for f in recording.faults
-        )
-        if not touched:
-            question = _question(recording, onset, until)
-            answers.append(diagnose(_cut(rows, question), question))
-        onset += PLACEBO_STEP_S
-    return answers
-
-
-def _figures(cases: list[dict[str, Any]]) -> dict[str, Any]:
-    table: dict[str, Any] = {}
-    for name, *_ in STUDIES:
-        for system in sorted({case["system"] for case in cases}):
-            ranks = [c["rank"] for c in cases if c["study"] == name and c["system"] == system]
-            table.setdefault(name, {})[system] = {
-                "case_count": len(ranks),
-                "ac1": accuracy(ranks, 1),
-                "ac1_interval": bootstrap(ranks, lambda r: accuracy(r, 1)),
-                "ac3": accuracy(ranks, 3),
-                "avg5": average_at_5(ranks),
-            }
-    return table
+        console.print(refitted)
+    felt = Table("fault", "service", "calls slow from", "until", "slow in the minute before")
+    for row in scores["effects"]:
+        times = (f"{row[key]} s" if row[key] is not None else "" for key in ("first_s", "last_s"))
+        felt.add_row(row["kind"], row["service"], *times, str(row["before_count"]))
+    console.print(felt)
+    sure = Table("confidence", "asked", "right")
+    for row in scores["confidence"]["table"]:
+        sure.add_row(f"{row['from']:.1f} to {row['to']:.1f}", str(row["count"]), str(row["right"]))
+    console.print(sure)
+    quiet = scores["placebo"]
+    console.print(
+        f"{quiet['confidence_over_0.8']} of {quiet['windows']} windows without a fault named one "
+        f"over 0.8, {quiet['named']} named one at all"
+    )
 
 
 def main() -> int:
@@ -167,41 +214,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.rca.study", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("out"))
+    parser.add_argument("--no-refit", action="store_true", help="leave out what takes longest")
     options = parser.parse_args()
     folders = recordings_in(options.data)
     if not folders:
         print(f"{options.data}: no recordings here", file=sys.stderr)
         return 2
-    cases: list[dict[str, Any]] = []
-    placebos: list[Diagnosis] = []
-    for folder in folders:
-        recording = Recording.read(folder)
-        rows = _rows(recording)
-        cases += _cases(recording, rows)
-        if recording.is_gapless:
-            placebos += _placebos(recording, rows)
-    confident = sum(found.confidence > 0.8 for found in placebos)
-    scores: dict[str, Any] = {
-        "studies": _figures(cases),
-        "placebo": {"windows": len(placebos), "confidence_over_0.8": confident},
-        "cases": cases,
-    }
+    scores = measured(folders, is_refitted=not options.no_refit)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench-rca-study.json").write_text(json.dumps(scores, indent=2) + "\n")
-    table = Table("study", "system", "cases", "AC@1", "AC@3", "Avg@5")
-    for name, systems in scores["studies"].items():
-        for system, row in systems.items():
-            low, high = row["ac1_interval"]
-            shown = (f"{row['ac1']:.2f} ({low:.2f}-{high:.2f})", row["ac3"], row["avg5"])
-            table.add_row(name, system, str(row["case_count"]), shown[0], *_two(*shown[1:]))
-    console = Console()
-    console.print(table)
-    console.print(f"{confident} of {len(placebos)} windows without a fault named one over 0.8")
+    _show(Console(), scores)
     return 0
-
-
-def _two(*values: float) -> tuple[str, ...]:
-    return tuple(f"{value:.2f}" for value in values)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,12 @@ def _labels(codes: np.ndarray, names: list[str]) -> pa.DictionaryArray:
     ).cast(LABEL)
 
 
+def _ids(rng: np.random.Generator, count: int, size: int) -> pa.Array:
+    offsets = np.arange(0, (count + 1) * size, size, dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(rng.bytes(count * size))]
+    return pa.Array.from_buffers(pa.binary(), count, buffers)
+
+
 def batch(
     rng: np.random.Generator, spans: int, services: int, operations: int, start_unix_ns: int
 ) -> Batch:
@@ -49,15 +55,16 @@ def batch(
     pod = service * PODS + rng.integers(0, PODS, 2 * pairs)
     end = start_unix_ns + np.sort(rng.integers(0, PANE_S * S // BATCHES_PER_PANE, 2 * pairs))
     duration = (rng.lognormal(2.0, 1.0, 2 * pairs) * 1e6).astype(np.int64)
-    traces = [rng.bytes(16) for _ in range(pairs)]
-    ids = [rng.bytes(8) for _ in range(2 * pairs)]
+    traces, ids = _ids(rng, pairs, 16), _ids(rng, 2 * pairs, 8)
+    none = pa.array([b""], pa.binary())
+    first_of_pair = np.arange(0, 2 * pairs, 2)
     names = [f"svc-{index}" for index in range(services)]
     kind = np.tile(np.array([2, 3], np.uint8), pairs)
     columns: dict[str, Any] = {
-        "trace_id": pa.array([trace for trace in traces for _ in range(2)], pa.binary()),
-        "span_id": pa.array(ids, pa.binary()),
-        "parent_span_id": pa.array(
-            [b"" if index % 2 == 0 else ids[index - 1] for index in range(2 * pairs)], pa.binary()
+        "trace_id": traces.take(pa.array(np.repeat(np.arange(pairs), 2))),
+        "span_id": ids,
+        "parent_span_id": pa.concat_arrays([none, ids]).take(
+            pa.array(np.stack([np.zeros(pairs, np.int64), first_of_pair + 1], 1).ravel())
         ),
         "start_unix_ns": pa.array(end - duration),
         "end_unix_ns": pa.array(end),
@@ -66,6 +73,7 @@ def batch(
         "is_error": pa.array(rng.random(2 * pairs) < 0.001),
         "is_answered": pa.array(kind == 3),
         "peer": _labels(np.where(kind == 3, service + 1, 0), ["", *names]),
+        "address": _labels(np.zeros(2 * pairs), [""]),
         "namespace": _labels(np.zeros(2 * pairs), ["shop"]),
         "service": _labels(service, names),
         "version": _labels(np.zeros(2 * pairs), ["1"]),

@@ -1,15 +1,24 @@
 """Quantiles of groups: exact, whatever the groups, the parts and the ties are."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from analysis.quantiles import DURATION_NS_MAX, quantiles
 
 durations = st.integers(0, DURATION_NS_MAX)
 parts = st.lists(st.tuples(st.integers(0, 5), st.lists(durations, min_size=1, max_size=20)))
+
+
+def _of(
+    groups: NDArray[np.int64], runs: list[NDArray[np.int64]], wanted: Sequence[float]
+) -> NDArray[np.int64]:
+    sizes = np.array([len(run) for run in runs], np.int64)
+    return quantiles(groups, sizes, np.concatenate([np.empty(0, np.int64), *runs]), wanted)
 
 
 @given(parts)
@@ -19,7 +28,7 @@ def test_each_quantile_is_the_nearest_of_the_sorted_group(
     dense = {group: number for number, group in enumerate(sorted({group for group, _ in found}))}
     groups = np.array([dense[group] for group, _ in found], np.int64)
     arrays = [np.array(part, np.int64) for _, part in found]
-    table = quantiles(groups, arrays, (0.0, 0.5, 0.99, 1.0))
+    table = _of(groups, arrays, (0.0, 0.5, 0.99, 1.0))
     assert len(table) == len(dense)
     for group, number in dense.items():
         values = sorted(value for other, part in found if other == group for value in part)
@@ -29,9 +38,9 @@ def test_each_quantile_is_the_nearest_of_the_sorted_group(
 
 def test_a_duration_beyond_the_bound_counts_as_the_bound_and_stays_in_its_group() -> None:
     arrays = [np.array([2**62, -5], np.int64), np.array([7], np.int64)]
-    table = quantiles(np.array([0, 1], np.int64), arrays, (0.0, 1.0))
+    table = _of(np.array([0, 1], np.int64), arrays, (0.0, 1.0))
     assert table.tolist() == [[0, DURATION_NS_MAX], [7, 7]]
 
 
 def test_nothing_has_no_quantiles() -> None:
-    assert quantiles(np.array([], np.int64), [], (0.5,)).shape == (0, 1)
+    assert _of(np.array([], np.int64), [], (0.5,)).shape == (0, 1)

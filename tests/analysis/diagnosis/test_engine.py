@@ -43,6 +43,18 @@ def test_a_node_all_of_whose_edges_are_slow_is_named_and_not_their_other_ends(
     assert _first(shop.telemetry(), question) == "catalog"
 
 
+def test_two_slow_requests_are_enough_if_they_are_much_slower_than_any_before(
+    new_shop: Shops, question: Question
+) -> None:
+    shop = new_shop().run(BEFORE, ONSET).run(ONSET, ONSET + 2, own_ms={"store": 500.0})
+    assert _first(shop.telemetry(), question) == "store"
+
+
+def test_one_slow_request_names_nobody(new_shop: Shops, question: Question) -> None:
+    shop = new_shop().run(BEFORE, ONSET).run(ONSET, ONSET + 1, own_ms={"store": 500.0})
+    assert diagnose(shop.telemetry(), question).finding == "no cause in view"
+
+
 def test_requests_that_end_early_blame_the_one_that_stopped_calling(
     new_shop: Shops, question: Question
 ) -> None:
