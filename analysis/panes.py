@@ -16,7 +16,7 @@ from analysis.cardinality import Caps, folded
 from analysis.descent import Descent, descend
 from analysis.recent import recent_of
 from analysis.senders import told_by_callers, told_by_servers
-from analysis.slices import TelemetrySlice
+from analysis.slices import TelemetrySlice, reaching
 from analysis.visits import VISIT_KINDS, Linked, link
 
 _INSTANCE: Final = ["namespace", "service", "version", "pod", "pod_uid"]
@@ -71,11 +71,13 @@ def build_pane(
 ) -> Pane:
     """Build the pane from `start_unix_ns` to the end of `part`; what is before is look-back."""
     in_pane = pl.col("end_unix_ns") >= start_unix_ns
-    sample, weight = part.traces(linked_span_count_max)
+    inner = part.since(start_unix_ns)
+    sample, weight = (part if inner.batches else inner).traces(linked_span_count_max)
+    sample = reaching(sample, start_unix_ns)
     linked = link(sample)
     visits = linked.visits.filter(in_pane)
     calls = _calls(linked, in_pane, weight)
-    served = _read(part.since(start_unix_ns))
+    served = _read(inner)
     found, folded_count = folded(served.grouped, caps)
     return Pane(
         start_unix_ns=start_unix_ns,
@@ -181,5 +183,9 @@ def _calls(linked: Linked, in_pane: pl.Expr, weight: float) -> pl.DataFrame:
         is_answered=pl.col("child_key").is_not_null(),
         principal="principal",
         is_verified="is_verified",
+        told_namespace=pl.when("is_callee_verified")
+        .then("callee_namespace")
+        .otherwise(pl.col("namespace").cast(pl.String)),
+        told=pl.when("is_callee_verified").then("callee").otherwise(pl.col("peer").cast(pl.String)),
         weight=pl.lit(weight),
     )

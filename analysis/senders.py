@@ -1,8 +1,9 @@
 """What authenticated senders say of a service: it itself, and apart from it those that call it.
 
 Only what a principal may speak for counts, each on its own side: a server's spans of its service,
-a caller's spans of the caller's. So two principals that say the same of one service have seen it
-from two ends.
+a caller's spans of the caller's. Whom a call went to is what a verified answer says, else what the
+caller calls it: anybody can claim to have answered. So two principals that say the same of one
+service have seen it from two ends.
 """
 
 from collections.abc import Sequence
@@ -44,9 +45,9 @@ def told_by_callers(calls: pl.DataFrame) -> pl.DataFrame:
     """Return the sums per service called and principal of rows of `Pane.calls`."""
     if not calls["is_verified"].any():
         return pl.DataFrame(schema=_SCHEMA)
-    theirs = calls.filter("is_verified").select(
-        pl.col("callee_namespace").alias("namespace"),
-        pl.col("callee").alias("service"),
+    theirs = calls.filter("is_verified", pl.col("told") != "").select(
+        pl.col("told_namespace").alias("namespace"),
+        pl.col("told").alias("service"),
         pl.lit("caller").alias("role"),
         "principal",
         "is_error",

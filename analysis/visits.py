@@ -34,7 +34,8 @@ class Linked:
     calls: owner_key, child_key (null: unanswered), end_unix_ns, duration_ms, tiled_ms (its part of
     the owner's time), gap_ms (null: unanswered), is_error, is_failed (no retry mended it),
     namespace, service, callee_namespace, callee (empty: nobody knows), principal and is_verified
-    of the caller.
+    of the caller, peer (the callee's name as the caller has it), is_callee_verified (null:
+    unanswered).
     """
 
     visits: pl.DataFrame
@@ -84,6 +85,7 @@ def _answered(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
             child_ms="duration_ms",
             callee_namespace=pl.col("namespace").cast(pl.String),
             callee=pl.col("service").cast(pl.String),
+            is_callee_verified="is_verified",
         )
         .unique("key", keep="first", maintain_order=True)
     )
@@ -122,6 +124,8 @@ def _tiled(calls: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
         "callee",
         "principal",
         "is_verified",
+        "peer",
+        "is_callee_verified",
     )
 
 

@@ -1,4 +1,4 @@
-"""How polars' allocator handles what the windows do: a step's tables, come and gone.
+"""What the windows do to the allocator: a step's tables come and go.
 
 jemalloc returns freed pages to the kernel after half a second, so that each step, some seconds
 later, faults all of its memory in again: up to a fifth of what windows cost. Kept over three steps

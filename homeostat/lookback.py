@@ -71,7 +71,7 @@ class Lookback:
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
         )
-        spans = known.taken(around)
+        spans = known.taken(around if around.since(begin).batches else around.since(begin), begin)
         window_ns = int(settings.window_s * 1e9)
         entries, table = self._entries.advance(
             entries_of(spans, begin, end),

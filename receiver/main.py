@@ -16,7 +16,7 @@ from receiver.grpc_server import GrpcServer, ListenError
 from receiver.handover import Handover
 from receiver.http_server import HttpServer
 from receiver.identify import Identity
-from receiver.memory import keep_large_buffers
+from receiver.memory import keep_large_buffers, settle
 from receiver.pipeline import Pipeline
 from receiver.pressure import measure
 from receiver.readiness import Readiness
@@ -153,6 +153,7 @@ def run(settings: ReceiverSettings) -> int:
         sys.stderr.write(f"{error}\n")
         return CANNOT_LISTEN
     receiver.start()
+    settle()
     stop.wait()
     receiver.stop()
     return 0

@@ -14,7 +14,7 @@ of the level that was not gone below again since (the running minimum from the e
 The first ten minutes of a pod are start-up and do not count.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import sqrt
@@ -177,6 +177,27 @@ def ramps(pods: Mapping[PodKey, Floors], settings: AnalysisSettings) -> dict[Pod
             limit_in_s=limit_in_s,
         )
     return result
+
+
+def pooled(pods: Sequence[Floors]) -> Floors:
+    """Return the floors of a service: the mean of its pods', each in shares of its own level.
+
+    What is each pod's own chance (collections, caches, noise) goes down with their number; what the
+    code does that all of them run stays. Blocks are put together from the last on.
+    """
+    length = min(len(floors.levels) for floors in pods)
+    scales = [max(float(np.median(floors.levels[-BLOCKS:])), 1e-12) for floors in pods]
+    levels = [np.array(f.levels[-length:]) / scale for f, scale in zip(pods, scales, strict=True)]
+    loads = [np.array(floors.loads[-length:]) for floors in pods]
+    reclaimed = [floors.reclaimed / scale for floors, scale in zip(pods, scales, strict=True)]
+    limits = [floors.limit_ratio for floors in pods if floors.limit_ratio is not None]
+    return replace(
+        pods[0],
+        levels=tuple(np.mean(levels, axis=0).tolist()),
+        loads=tuple(np.mean(loads, axis=0).tolist()),
+        reclaimed=float(np.mean(reclaimed)),
+        limit_ratio=max(limits, default=None),
+    )
 
 
 def _rows(series: list[tuple[float, ...]]) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
 """MemoryLeak of a service: most of its pods ramp up, and until their limit so much time is left.
 
 Half of the pods of which an hour is known must ramp: a leak is in the code that all of them run,
-and one pod of many ramps by chance now and then.
+and one pod of many ramps by chance now and then. Or all of them put together ramp, whose chances
+even out, and half of them grow as fast as a leak does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from analysis.detectors.leak import (
@@ -17,6 +18,7 @@ from analysis.detectors.leak import (
     Ramp,
     Reading,
     begin,
+    pooled,
     ramps,
     service_of,
 )
@@ -33,10 +35,14 @@ _OFF_RATIO: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaks:
-    """The floors of all pods, and their ramps as of the last five minutes that are over."""
+    """The floors of all pods, and their ramps as of the last five minutes that are over.
+
+    whole: the ramp of all pods of a service put together, where there are several.
+    """
 
     pods: Mapping[PodKey, Floors] = field(default_factory=dict)
     ramps: Mapping[PodKey, Ramp] = field(default_factory=dict)
+    whole: Mapping[ServiceKey, Ramp] = field(default_factory=dict)
     leaking: frozenset[ServiceKey] = frozenset()
 
 
@@ -49,21 +55,49 @@ def remember(
 ) -> Leaks:
     """Take in what is known of the pods' memory; judge those whose five minutes are over."""
     pods = dict(leaks.pods)
-    due: dict[PodKey, Floors] = {}
     born = {pod.name: pod.started_unix_ns for pod in cluster.pods} if cluster else {}
     for key, reading in _readings(tables, cluster, workloads):
         was = pods.pop(key, None)
         now = was.after(reading) if was else begin(reading, born_unix_ns=born.get(key[2]))
         pods[key] = now  # in order of when they were heard last
-        if len(now.levels) >= BLOCKS and (was is None or was.block != now.block):
-            due[key] = now
     newest = max((floors.read_unix_ns for floors in pods.values()), default=0)
     horizon = newest - int(GONE_S * 1e9)
     kept = [(key, floors) for key, floors in pods.items() if floors.read_unix_ns >= horizon]
-    pods = dict(kept[-PODS_MAX:])
-    judged = {**leaks.ramps, **ramps(due, settings)}
-    known = {k: r for k, r in judged.items() if k in pods and len(pods[k].levels) >= BLOCKS}
-    return Leaks(pods=pods, ramps=known, leaking=leaks.leaking)
+    return judged(leaks, dict(kept[-PODS_MAX:]), settings)
+
+
+def judged(leaks: Leaks, pods: Mapping[PodKey, Floors], settings: AnalysisSettings) -> Leaks:
+    """Judge the pods whose five minutes are over; of the others their ramp is known already."""
+    due = {
+        key: floors
+        for key, floors in pods.items()
+        if len(floors.levels) >= BLOCKS
+        and (key not in leaks.pods or leaks.pods[key].block != floors.block)
+    }
+    found = {**leaks.ramps, **ramps(due, settings)}
+    known = {k: r for k, r in found.items() if k in pods and len(pods[k].levels) >= BLOCKS}
+    return replace(leaks, pods=pods, ramps=known, whole=_whole(leaks, known, due, pods, settings))
+
+
+def _whole(
+    leaks: Leaks,
+    known: Mapping[PodKey, Ramp],
+    due: Mapping[PodKey, Floors],
+    pods: Mapping[PodKey, Floors],
+    settings: AnalysisSettings,
+) -> dict[ServiceKey, Ramp]:
+    """The ramps of services of several pods, judged anew where one of their pods was."""
+    members: dict[ServiceKey, list[PodKey]] = {}
+    for pod in known:
+        members.setdefault(service_of(pod), []).append(pod)
+    touched = {service_of(pod) for pod in due}
+    several = {service: own for service, own in members.items() if len(own) > 1}
+    new = {
+        (service.namespace, service.name, ""): pooled([pods[pod] for pod in several[service]])
+        for service in sorted(touched & several.keys())
+    }
+    found = {service_of(key): ramp for key, ramp in ramps(new, settings).items()}
+    return {s: r for s, r in {**leaks.whole, **found}.items() if s in several}
 
 
 def detect_leaks(leaks: Leaks, settings: AnalysisSettings) -> tuple[Leaks, tuple[Symptom, ...]]:
@@ -77,9 +111,13 @@ def detect_leaks(leaks: Leaks, settings: AnalysisSettings) -> tuple[Leaks, tuple
         is_on = service in leaks.leaking
         ramping = [item for item in found if _ramps(item[1], settings, is_on=is_on)]
         is_sick = len(ramping) >= max(1.0, PODS_SHARE_MIN * len(found))
+        whole = leaks.whole.get(service)
+        if not is_sick and whole and _ramps(whole, settings, is_on=is_on):
+            ramping = [item for item in found if item[1].growth_per_h >= settings.leak_per_h_min]
+            is_sick = len(ramping) >= max(1.0, PODS_SHARE_MIN * len(found))
         symptoms.append(_symptom(service, ramping or found, len(found), settings, is_sick=is_sick))
     leaking = frozenset(s.service for s in symptoms if s.health == "unhealthy")
-    return Leaks(pods=leaks.pods, ramps=leaks.ramps, leaking=leaking), tuple(symptoms)
+    return replace(leaks, leaking=leaking), tuple(symptoms)
 
 
 def _ramps(ramp: Ramp, settings: AnalysisSettings, *, is_on: bool) -> bool:

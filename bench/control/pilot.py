@@ -10,17 +10,18 @@ from typing import Final, Protocol
 
 from healing.control.q_agent import QAgent, QInput, QSettings, QState
 from healing.control.slo_autoscaler import SloSettings, SloState
+from homeostat.simulate.policies import Slo
 from twin.scaling.fluid_engine import FluidEngine
 from twin.scaling.judge import violations
 from twin.scaling.pod_models import DEFAULT_MODEL, PodModel
 from twin.scaling.run import Signals, simulate
 from twin.scaling.workload import SYNTHETIC
 
-CHOICE_S: Final = 60
+CHOICE_S: Final = 300
 BUSY: Final = 0.85
 VIOLATION_HOURS: Final = 0.1
 """Replica-hours that one second in violation is worth."""
-EPISODES: Final = 4
+EPISODES: Final = 8
 Trained = tuple[QSettings, QState]
 
 
@@ -101,8 +102,6 @@ class Pilot:
 @lru_cache(maxsize=1)
 def trained_agent() -> Trained:
     """Train on synthetic days, the same each time; no recording is seen."""
-    from bench.control.policies import Slo  # noqa: PLC0415 - the policies use the pilot
-
     settings = QSettings(mode="active")
     state, rng = QState(), Random(11)
     for episode in range(EPISODES):

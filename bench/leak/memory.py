@@ -65,13 +65,15 @@ def series(
     *,
     leak_per_h: float = 0.0,
     leak_from_min: float = 0.0,
+    phases: Series | None = None,
 ) -> tuple[Series, Series]:
     """Return (memory, requests a second) of a pod from its start on, a reading a minute.
 
-    `leak_per_h`: a share of what the pod uses around the time when the leak begins.
+    `leak_per_h`: a share of what the pod uses around the time when the leak begins. `phases`: of
+    the two waves of load, which pods of one service share; drawn where they are not given.
     """
     at = np.arange(minutes, dtype=np.float64)
-    phases = rng.uniform(0.0, 2 * np.pi, 2)
+    phases = rng.uniform(0.0, 2 * np.pi, 2) if phases is None else phases
     load = _load(shape, at, phases)
     felt = _load(shape, at - shape.lag_min, phases)
     startup = -shape.startup_share * np.exp(-at / shape.startup_min)

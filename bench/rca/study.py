@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ from rich.table import Table
 from analysis.diagnosis.engine import Engine, diagnose
 from analysis.diagnosis.simple import n_sigma, ranked_correlation, robust_scale
 from bench.rca import refit
+from bench.rca.effects import effects
 from bench.rca.questions import (
     CONDITIONS,
     GIVEN,
@@ -127,6 +129,7 @@ def measured(folders: Sequence[Path], *, is_refitted: bool) -> dict[str, Any]:
     cases: list[dict[str, Any]] = []
     to_fit: list[Asking] = []
     quiet: list[Diagnosis] = []
+    felt: list[dict[str, Any]] = []
     for folder in folders:
         recording = Recording.read(folder)
         rows = rows_of(recording)
@@ -138,6 +141,8 @@ def measured(folders: Sequence[Path], *, is_refitted: bool) -> dict[str, Any]:
         to_fit += [a for condition in TO_FIT for a in askings(recording, rows, condition)]
         if recording.is_gapless:
             quiet += [diagnose(told, question) for told, question in placebos(recording, rows)]
+            seen = zip(recording.faults, effects(recording, rows), strict=True)
+            felt += [{"recording": recording.name, **asdict(f), **asdict(e)} for f, e in seen]
     studies: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(case["study"] for case in cases):
         own = [case for case in cases if case["study"] == name]
@@ -155,6 +160,7 @@ def measured(folders: Sequence[Path], *, is_refitted: bool) -> dict[str, Any]:
             "confidence_max": max((found.confidence for found in quiet), default=0.0),
             "named": sum(found.finding == "cause" for found in quiet),
         },
+        "effects": felt,
         "cases": cases,
     }
     if is_refitted:
@@ -187,6 +193,11 @@ def _show(console: Console, scores: dict[str, Any]) -> None:
                 f"{row['lowest_ac1']:.3f} ({row['lowest_setting']})",
             )
         console.print(refitted)
+    felt = Table("fault", "service", "calls slow from", "until", "slow in the minute before")
+    for row in scores["effects"]:
+        times = (f"{row[key]} s" if row[key] is not None else "" for key in ("first_s", "last_s"))
+        felt.add_row(row["kind"], row["service"], *times, str(row["before_count"]))
+    console.print(felt)
     sure = Table("confidence", "asked", "right")
     for row in scores["confidence"]["table"]:
         sure.add_row(f"{row['from']:.1f} to {row['to']:.1f}", str(row["count"]), str(row["right"]))

@@ -5,7 +5,7 @@ from typing import Final
 from healing.guards.asked import Asked, Guard
 from healing.guards.corroboration import corroboration
 from knowledge.identity import ServiceKey
-from knowledge.issues import EXPLAINS_MIN, Issue
+from knowledge.issues import EXPLAINS_MIN, FELT, Issue
 
 CONFIDENCE_MIN: Final = 0.4
 
@@ -65,6 +65,29 @@ def hard_evidence(asked: Asked) -> str | None:
     )
 
 
+def not_cut_off(asked: Asked) -> str | None:
+    """Silence and failed probes may have one cause: that nothing comes through between it and us.
+
+    A network policy does that. So where nothing is heard of the cause, what only our own probes
+    find needs the API's word too, or somebody who feels it.
+    """
+    issue = _issue(asked)
+    if issue is None or not issue.causes or issue.causes[0].kind != "down":
+        return None
+    places = {issue.service, *issue.affected} - {asked.plan.cause}
+    is_felt = any(
+        symptom.health == "unhealthy" and symptom.kind != "ServiceDown"
+        for symptom in asked.situation.symptoms
+        if symptom.service in places and symptom.kind in FELT
+    )
+    if is_felt or any(fact.source == "api" for fact in asked.plan.facts):
+        return None
+    return (
+        f"{asked.plan.cause} is silent and fails our probes, but the API finds nothing wrong with "
+        "it and nobody feels it: we may be cut off from it"
+    )
+
+
 def no_storm(asked: Asked) -> str | None:
     """Many sick services have one cause, and it is treated once: the others are its victims."""
     services = {symptom.service for symptom in asked.situation.symptoms}
@@ -97,4 +120,10 @@ def _names(services: set[ServiceKey]) -> str:
     return ", ".join(map(str, sorted(services)))
 
 
-EVIDENCE: Final[tuple[Guard, ...]] = (still_firing, no_storm, clear_cause, hard_evidence)
+EVIDENCE: Final[tuple[Guard, ...]] = (
+    still_firing,
+    no_storm,
+    clear_cause,
+    hard_evidence,
+    not_cut_off,
+)

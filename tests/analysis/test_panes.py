@@ -64,6 +64,31 @@ def test_pieces_come_to_the_same_as_the_whole(
     _same(*sums)
 
 
+def test_traces_that_do_not_reach_into_the_pane_change_nothing(spans: Any) -> None:
+    root = spans.add("front", 0, 5500)  # its call ended before the pane, and explains it
+    spans.add("front", 0, 4000, kind=3, parent=root, peer="db")
+    reaching_only = _late(spans.slice(10))
+    for index in range(50):
+        spans.add("old", 0, 1000 + index, trace=bytes([index]) * 16)
+    for one, other in zip(_frames(_late(spans.slice(10))), _frames(reaching_only), strict=True):
+        _same(one, other)
+    assert reaching_only.linked["self_ms"].to_list() == [1500.0]
+
+
+def test_a_pane_without_rows_reads_none_of_before_it(spans: Any) -> None:
+    spans.add("front", 0, 1000)
+    pane = _late(spans.slice(10))
+    assert [frame.height for frame in _frames(pane)] == [0, 0, 0, 0]
+
+
+def _late(part: TelemetrySlice) -> Pane:
+    return build_pane(part, start_unix_ns=5 * 10**9, linked_span_count_max=10**6)
+
+
+def _frames(pane: Pane) -> list[pl.DataFrame]:
+    return [pane.operations, pane.linked, pane.calls, pane.recent]
+
+
 def test_a_slice_is_read_in_pieces_of_whole_batches(spans: Any) -> None:
     part = _in_batches(_spans(spans), 10)
     counts = [[b.rows.num_rows for b in piece.batches] for piece in part.pieces(20)]

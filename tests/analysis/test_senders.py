@@ -28,3 +28,11 @@ def test_what_nobody_vouches_for_is_left_out(spans: Any) -> None:
     root = spans.add("front", 0, 100)
     spans.add("front", 10, 90, kind=3, parent=root, peer="back")
     assert senders(spans) == []
+
+
+def test_an_answer_that_nobody_vouches_for_does_not_say_whom_a_call_went_to(spans: Any) -> None:
+    root = spans.add("front", 0, 100, principal="web-team")
+    call = spans.add("front", 10, 90, kind=3, parent=root, peer="back", principal="web-team")
+    spans.add("victim", 20, 80, parent=call, error=True)
+    told = {(service, role) for _, service, role, *_ in senders(spans)}
+    assert told == {("back", "caller"), ("front", "server")}

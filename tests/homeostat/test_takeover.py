@@ -6,8 +6,10 @@ import pytest
 
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
-from healing.regulate import RegulationState
+from healing.autoscalers import AutoscalerSettings
+from healing.regulate import RegulationState, step
 from healing.settings import HealingSettings
+from healing.state import HealingState
 from homeostat.core import CoreSettings, CoreState, beginning, tick
 from knowledge.memory import Memory
 from knowledge.orders import Resume
@@ -87,3 +89,18 @@ def test_who_was_left_alone_is_left_alone_by_the_successor() -> None:
     assert regulation.holds(NOW) == (HOLD,)
     assert regulation.holds(HOLD.until_unix_ns) == ()
     assert RegulationState().holds(NOW) == ()
+
+
+def test_its_loops_begin_with_hands_off_where_others_had_just_scaled() -> None:
+    """The successor sees the replicas that the other hand set, and would take them for its own."""
+    world = World(pod=replace(World().pod, cpu_ratio=0.99))
+    autoscaler = AutoscalerSettings(policy="hpa-form", max=10)
+    settings = HealingSettings(namespaces={"shop": "auto"}, autoscalers={"shop/back": autoscaler})
+    for regulation, guard in ((taken().regulation, "not foreign"), (RegulationState(), "")):
+        after, output = step(
+            regulation, HealingState(), world.situation(), (), settings=settings, pane_s=5.0
+        )
+        (told,) = output.regulated
+        assert told.held_by.partition(":")[0] == guard
+        assert bool(output.intents) != bool(guard)
+        assert after.holds(NOW) == ((HOLD,) if guard else ())

@@ -36,7 +36,7 @@ def _text(text: str) -> bytes:
 
 
 class RawH2:
-    """One connection; the peer's window of the connection is kept to, those of streams are not."""
+    """One connection; the peer's windows, of the connection and of the stream, are kept to."""
 
     def __init__(self, address: str, timeout_s: float = 20.0) -> None:
         host, _, port = address.rpartition(":")
@@ -45,6 +45,8 @@ class RawH2:
         self._buffer = b""
         self._next_stream = 1
         self._window = 65_535
+        self._initial = 65_535
+        self._room: dict[int, int] = {}  # of a stream, beside what all have from the start
 
     def open(self, *, size: int, sent: bytes, **more: str) -> int:
         """Start a call whose message has `size` bytes, of which only `sent` are sent."""
@@ -76,9 +78,10 @@ class RawH2:
     def _send(self, stream: int, message: bytes, last: int) -> None:
         for at in range(0, len(message), 16_384):
             piece = message[at : at + 16_384]
-            while self._window < len(piece):
+            while min(self._window, self._initial + self._room.get(stream, 0)) < len(piece):
                 self._take_window()
             self._window -= len(piece)
+            self._room[stream] = self._room.get(stream, 0) - len(piece)
             is_last = at + 16_384 >= len(message)
             self.socket.sendall(frame(DATA, last if is_last else 0, stream, piece))
 
@@ -105,12 +108,10 @@ class RawH2:
                 return kind, payload
 
     def _take_window(self) -> None:
-        """Wait for the peer to let more of the connection's window come."""
-        kind, flags, stream, payload = self._read()
+        """Wait for the peer to let more of a window come."""
+        kind, flags, _, payload = self._read()
         if kind in (SETTINGS, PING) and not flags & ACK:
             self.socket.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
-        elif kind == WINDOW and stream == 0:
-            self._window += int.from_bytes(payload, "big")
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +123,15 @@ class RawH2:
         head = self._exactly(9)
         size = int.from_bytes(head[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", head[3:])
-        return kind, flags, stream, self._exactly(size)
+        payload = self._exactly(size)
+        if kind == SETTINGS and not flags & ACK:
+            told = dict(struct.iter_unpack(">HI", payload))
+            self._initial = int(told.get(INITIAL_WINDOW, self._initial))
+        elif kind == WINDOW and stream:
+            self._room[stream] = self._room.get(stream, 0) + int.from_bytes(payload, "big")
+        elif kind == WINDOW:
+            self._window += int.from_bytes(payload, "big")
+        return kind, flags, stream, payload
 
     def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:

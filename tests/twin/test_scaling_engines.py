@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bench.control.policies import HpaRps
+from homeostat.simulate.policies import HpaRps
 from twin.scaling.event_engine import EventEngine
 from twin.scaling.fluid_engine import FluidEngine
 from twin.scaling.judge import reversals, violations

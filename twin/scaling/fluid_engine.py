@@ -44,12 +44,17 @@ class FluidEngine:
         self.record = Record(workload.duration_s)
         self._model = model
         self._service_s = model.service_ms_mean / 1000.0
+        self._slo_s = model.slo_ms / 1000.0
         counts = workload.counts.astype(np.float64)
         self.record.arrived[:] = counts
         self._counts: list[float] = counts.tolist()
-        self._loads: list[float] = (_smoothed(counts) * self._service_s).tolist()
-        self._late = math.exp(-model.slo_ms / model.service_ms_mean)  # of those who do not wait
+        factors = workload.work_factors
+        service_s = np.full(len(counts), self._service_s) * (1.0 if factors is None else factors)
+        self._services: list[float] = service_s.tolist()
+        self._loads: list[float] = _smoothed(counts * service_s).tolist()
         self._tail: Floats = np.zeros(workload.duration_s)  # sum of exp(wait / service) of arrivals
+        exponent = min(model.patience_s / self._service_s, _EXPONENT_MAX)
+        self._given_up = math.exp(exponent)  # as if it had waited as long as callers do
         self._rng = np.random.default_rng(seed)
         self._chance: list[Chance] = []
         self._now_s = 0
@@ -70,7 +75,7 @@ class FluidEngine:
             else:
                 span = slice(self._now_s, until_s)
                 self.record.slow[span] = self.record.refused[span] = self.record.arrived[span]
-                self._tail[span] = self.record.arrived[span] * self._weight(self._model.patience_s)
+                self._tail[span] = self.record.arrived[span] * self._given_up
             self._now_s = until_s
 
     def latency_ms_p99(self, from_s: int, to_s: int) -> float:
@@ -81,23 +86,12 @@ class FluidEngine:
         if not count:
             return 0.0
         mean = float(np.add.reduce(tail)) / count
-        found_s = self._service_s * math.log(100.0 * mean)
+        service_s = self._services[max(to_s, 1) - 1]  # of the last second, where it changes
+        found_s = service_s * math.log(100.0 * mean)
         if (tail > 100.0 * mean * arrived).any():
-            found_s = self._quantile_s(arrived, tail, found_s)
-        chance = self._service_s * math.sqrt(99.0 / count) * self._rng.standard_normal()
+            found_s = _quantile_s(arrived, tail, service_s, found_s)
+        chance = service_s * math.sqrt(99.0 / count) * self._rng.standard_normal()
         return 1000.0 * min(max(found_s + chance, 0.0), self._model.patience_s)
-
-    def _quantile_s(self, arrived: Floats, tail: Floats, most_s: float) -> float:
-        """Where 1 % takes longer: who waits for longer than that counts once, and not more."""
-        low_s, high_s, limit = 0.0, most_s, 0.01 * float(arrived.sum())
-        for _ in range(12):
-            middle_s = (low_s + high_s) / 2.0
-            late = np.minimum(arrived, tail / self._weight(middle_s)).sum()
-            low_s, high_s = (middle_s, high_s) if late > limit else (low_s, middle_s)
-        return high_s
-
-    def _weight(self, wait_s: float) -> float:
-        return math.exp(min(wait_s / self._service_s, _EXPONENT_MAX))
 
     def _draw(self) -> None:
         """The chances of the next hour."""
@@ -135,7 +129,7 @@ class FluidEngine:
 
     def _second(self, second: int) -> tuple[float, float, float, float, float, float]:
         """Serve one second; return its row of the record, in the order of `_serve`."""
-        service_s, workers, before_s = self._service_s, self._workers, self._level_s
+        service_s, workers, before_s = self._services[second], self._workers, self._level_s
         count, used = self._counts[second], self._loads[second] / workers
         chance = self._chance[second % CHUNK_S]
         floor_s = self._floors_for(workers)[min(int(used * _GRID), _GRID - 1)]
@@ -153,24 +147,26 @@ class FluidEngine:
             end_s, middle_s = patience_s, min(middle_s, patience_s)
         self._level_s, self._workers = end_s, workers
         served = count - refused
-        wait_s, tail, late = self._waits(before_s, middle_s, end_s)
+        wait_s, tail, late = self._waits(service_s, before_s, middle_s, end_s)
         slow = min(refused + _drawn(late * served, chance), count)
         sojourn_s = served * (wait_s + service_s) + math.sqrt(count) * service_s * chance[0]
         return slow, refused, served * wait_s, sojourn_s, busy, count * tail
 
-    def _waits(self, before_s: float, middle_s: float, end_s: float) -> tuple[float, float, float]:
+    def _waits(
+        self, service_s: float, before_s: float, middle_s: float, end_s: float
+    ) -> tuple[float, float, float]:
         """Means over a second: the wait, exp(wait / service), and the share later than the SLO."""
-        service_s = self._service_s
+        late_ratio = math.exp(-self._slo_s / service_s)  # of those who do not wait
         wait_s, tail, late = 0.0, 0.0, 0.0
         for part, level_s in ((0.25, before_s), (0.5, middle_s), (0.25, end_s)):
             if level_s <= 0.0:
                 tail += part
-                late += part * self._late
+                late += part * late_ratio
             else:
                 weight = math.exp(min(level_s / service_s, _EXPONENT_MAX))
                 wait_s += part * level_s
                 tail += part * weight
-                late += part * min(weight * self._late, 1.0)
+                late += part * min(weight * late_ratio, 1.0)
         return wait_s, tail, late
 
     def _risen(self, level_s: float, workers: int) -> tuple[float, int]:
@@ -224,6 +220,17 @@ def _drawn(mean: float, chance: Chance) -> float:
     if mean < _FEW:
         return 1.0 if chance[4] < mean else 0.0
     return max(round(mean + math.sqrt(mean) * chance[2]), 0.0)
+
+
+def _quantile_s(arrived: Floats, tail: Floats, service_s: float, most_s: float) -> float:
+    """Where 1 % takes longer: who waits for longer than that counts once, and not more."""
+    low_s, high_s, limit = 0.0, most_s, 0.01 * float(arrived.sum())
+    for _ in range(12):
+        middle_s = (low_s + high_s) / 2.0
+        beyond = math.exp(-min(middle_s / service_s, _EXPONENT_MAX))
+        late = np.minimum(arrived, tail * beyond).sum()
+        low_s, high_s = (middle_s, high_s) if late > limit else (low_s, middle_s)
+    return high_s
 
 
 def _smoothed(counts: Floats) -> Floats:
