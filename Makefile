@@ -8,7 +8,7 @@ SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 .PHONY: demo test seeds stories lint cover bench-ingest bench-ack campaigns crashes kills \
   test-cluster demo-cluster bench-reflector bench-overload bench-rca bench-rca-study bench-leak \
   bench-faults bench-absence bench-windows parts test-collector test-traffic million fuzz \
-  conformance bench-control bench-control-pareto proto lock clean
+  conformance bench-control bench-control-pareto bench-learning bench-twin proto lock clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -111,6 +111,12 @@ bench-control: $(VENV)/bench.stamp ## autoscalers side by side, request by reque
 
 bench-control-pareto: $(VENV)/bench.stamp ## the same swept: violations over replica-hours
 	$(BIN)/python -m bench.control --traces "$(TRACES)" --pareto
+
+bench-learning: $(VENV)/bench.stamp ## the remedy bandit before and after all has changed: regret
+	$(BIN)/python -m bench.learning
+
+bench-twin: $(VENV)/dev.stamp ## the twin's engines beside theory, Ciw and each other; TRACES=DIR of *.parquet
+	$(BIN)/python -m bench.twin --traces "$(TRACES)"
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py

@@ -15,8 +15,8 @@ import polars as pl
 from analysis.cardinality import Caps, folded
 from analysis.descent import Descent, descend
 from analysis.recent import recent_of
-from analysis.senders import told_by
-from analysis.slices import TelemetrySlice
+from analysis.senders import told_by_callers, told_by_servers
+from analysis.slices import TelemetrySlice, reaching
 from analysis.visits import VISIT_KINDS, Linked, link
 
 _INSTANCE: Final = ["namespace", "service", "version", "pod", "pod_uid"]
@@ -31,6 +31,9 @@ _LINKED: Final = [
     *_INSTANCE,
     *("trace_id", "duration_ms", "is_error", "is_entry", "self_ms", "is_own_error"),
 ]
+PIECE_ROWS: Final = 250_000
+"""Rows that are read at a time: what is read takes about 500 bytes a row, until it is summed."""
+
 _COUNTS: Final = ["span_count", "error_count", "duration_ns_sum"]
 
 
@@ -68,37 +71,83 @@ def build_pane(
 ) -> Pane:
     """Build the pane from `start_unix_ns` to the end of `part`; what is before is look-back."""
     in_pane = pl.col("end_unix_ns") >= start_unix_ns
-    sample, weight = part.traces(linked_span_count_max)
+    inner = part.since(start_unix_ns)
+    sample, weight = (part if inner.batches else inner).traces(linked_span_count_max)
+    sample = reaching(sample, start_unix_ns)
     linked = link(sample)
     visits = linked.visits.filter(in_pane)
-    spans = part.since(start_unix_ns).frame(_SERVED)
-    served = spans.filter(pl.col("kind").is_in(VISIT_KINDS))
-    distinct = _distinct(served)
-    found, folded_count = folded(_grouped(distinct), caps)
     calls = _calls(linked, in_pane, weight)
+    served = _read(inner)
+    found, folded_count = folded(served.grouped, caps)
     return Pane(
         start_unix_ns=start_unix_ns,
         end_unix_ns=part.end_unix_ns,
-        duplicate_count=served.height - distinct.height,
+        duplicate_count=served.duplicate_count,
         folded_count=folded_count,
         operations=_operations(found),
         instances=found.group_by(_INSTANCE).agg(pl.col(_COUNTS).sum()),
         linked=visits.select(*_LINKED, weight=pl.lit(weight)),
         calls=calls,
         descent=descend(linked, visits.filter("is_entry"), weight=weight),
-        senders=told_by(distinct, calls),
+        senders=pl.concat([served.senders, told_by_callers(calls)]),
         recent=recent_of(sample, found, in_pane),
     )
 
 
-def _distinct(served: pl.DataFrame) -> pl.DataFrame:
-    """Each request once: a sender whose answer was lost sends the same spans again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served:
+    """All requests of a pane, summed by instance and operation, and by who told of them."""
+
+    grouped: pl.DataFrame
+    senders: pl.DataFrame
+    duplicate_count: int
+
+
+def _read(part: TelemetrySlice) -> _Served:
+    """Read the requests of a pane, each once, some at a time.
+
+    A sender whose answer was lost sends the same spans again. Those that came twice to different
+    pieces are rare: then all is read again, now that they are known.
+    """
+    pieces = tuple(part.pieces(PIECE_ROWS))
+    read = [_requests(piece) for piece in pieces]
+    keys = pl.concat([keys for keys, _, _ in read])
+    if len(pieces) > 1 and keys.n_unique() < len(keys):
+        firsts, at = keys.is_first_distinct(), 0
+        for index, piece in enumerate(pieces):
+            count = len(read[index][0])
+            read[index] = _requests(piece, firsts.slice(at, count))
+            at += count
+    kept = sum(int(found["span_count"].sum()) for _, found, _ in read)
+    return _Served(
+        grouped=_summed([found for _, found, _ in read]),
+        senders=pl.concat([told for _, _, told in read]),
+        duplicate_count=len(keys) - kept,
+    )
+
+
+def _requests(
+    piece: TelemetrySlice, first: pl.Series | None = None
+) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
+    """Return the keys of all requests of a piece, and the sums of those that are the `first`."""
+    served = piece.frame(_SERVED, where=pl.col("kind").is_in(VISIT_KINDS))
     keys = served.select(key=pl.col("trace_id").hash() ^ pl.col("span_id").hash())["key"]
-    return served if keys.n_unique() == served.height else served.filter(keys.is_first_distinct())
+    if first is None:
+        first = None if keys.n_unique() == len(keys) else keys.is_first_distinct()
+    distinct = served if first is None else served.filter(first)
+    return keys, _grouped(distinct), told_by_servers(distinct)
+
+
+def _summed(grouped: list[pl.DataFrame]) -> pl.DataFrame:
+    """One row per instance and operation, from those of the pieces."""
+    if len(grouped) == 1:
+        return grouped[0]
+    durations = pl.col("durations_ns").explode()
+    return pl.concat(grouped).group_by([*_INSTANCE, "name"]).agg(pl.col(_COUNTS).sum(), durations)
 
 
 def _grouped(served: pl.DataFrame) -> pl.DataFrame:
-    """One row per instance and operation: the one pass over all requests of the pane."""
+    """One row per instance and operation: the one pass over all requests of a piece."""
     duration_ns = (pl.col("end_unix_ns") - pl.col("start_unix_ns")).clip(0)
     # names are few: as categories they are grouped by for half the cost
     return (

@@ -18,7 +18,7 @@ from knowledge.identity import ServiceKey
 from knowledge.issues import Health, Symptom
 from knowledge.windows import WindowTables
 
-TABLES: Final = ("services", "operations", "edges", "instances", "blame", "usage")
+TABLES: Final = ("services", "operations", "edges", "instances", "blame", "usage", "metered")
 """The tables that rules may ask; their columns are in knowledge/schemas.py and docs/symptoms.md."""
 ROWS_MAX: Final = 10_000
 """Services that one rule judges at most."""

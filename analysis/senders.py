@@ -24,12 +24,9 @@ _SCHEMA: Final = {
 }
 
 
-def told_by(served: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
-    """Return the sums per service, side and principal of one pane.
-
-    `served`: requests, with start and end; `calls`: rows of `Pane.calls`.
-    """
-    if not served["is_verified"].any() and not calls["is_verified"].any():
+def told_by_servers(served: pl.DataFrame) -> pl.DataFrame:
+    """Return the sums per service and principal of requests, with start and end."""
+    if not served["is_verified"].any():
         return pl.DataFrame(schema=_SCHEMA)
     duration_ms = (pl.col("end_unix_ns") - pl.col("start_unix_ns")).clip(0) / 1e6
     own = served.filter("is_verified").select(
@@ -41,6 +38,13 @@ def told_by(served: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
         duration_ms=duration_ms,
         weight=pl.lit(1.0),
     )
+    return _summed(own)
+
+
+def told_by_callers(calls: pl.DataFrame) -> pl.DataFrame:
+    """Return the sums per service called and principal of rows of `Pane.calls`."""
+    if not calls["is_verified"].any():
+        return pl.DataFrame(schema=_SCHEMA)
     theirs = calls.filter("is_verified", pl.col("told") != "").select(
         pl.col("told_namespace").alias("namespace"),
         pl.col("told").alias("service"),
@@ -50,7 +54,7 @@ def told_by(served: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
         "duration_ms",
         "weight",
     )
-    return pl.concat([_summed(own), _summed(theirs)])
+    return _summed(theirs)
 
 
 def combined(panes: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -41,6 +41,10 @@ class AnalysisSettings:
     buffer_bytes_max: int = 1024 * 2**20
     """Rows held at most; beyond it senders must wait."""
 
+    memory_bytes_max: int = 0
+    """Memory of the brain that it stays below: rows have half of it at most, and half of that
+    under pressure; 0: what its container's own limit says, if there is one."""
+
     retention_s: float = 30.0
     """Rows younger than this (by event time) are never dropped; must cover a window's needs."""
 
@@ -112,7 +116,8 @@ class AnalysisSettings:
     """Rules of your own, in SQL over the window tables."""
 
     def __post_init__(self) -> None:
-        require_positive(self, zero_is_fine=frozenset({"lateness_s", "hold_s", "resolve_hold_s"}))
+        may_be_zero = {"lateness_s", "hold_s", "resolve_hold_s", "memory_bytes_max"}
+        require_positive(self, zero_is_fine=frozenset(may_be_zero))
         names = [rule.name for rule in self.rules]
         if len(set(names)) < len(names):
             raise ValueError("rules must have different names")

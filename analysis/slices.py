@@ -5,7 +5,7 @@ reader names its columns; all batches are converted together, since each convers
 some thousand rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
@@ -58,12 +58,30 @@ class TelemetrySlice:
         batches = tuple(batch for batch in self.batches if batch.newest_unix_ns >= start_unix_ns)
         return replace(self, start_unix_ns=start_unix_ns, batches=batches)
 
-    def frame(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Return exactly the rows of the slice; of the columns those named, else all."""
+    def pieces(self, row_count: int) -> Iterator[Self]:
+        """Return the slice in pieces of whole batches, each of up to about `row_count` rows."""
+        piece: list[Batch] = []
+        rows = 0
+        for batch in self.batches:
+            if piece and rows + batch.rows.num_rows > row_count:
+                yield replace(self, batches=tuple(piece))
+                piece, rows = [], 0
+            piece.append(batch)
+            rows += batch.rows.num_rows
+        yield replace(self, batches=tuple(piece))
+
+    def frame(
+        self, columns: Sequence[str] | None = None, *, where: pl.Expr | None = None
+    ) -> pl.DataFrame:
+        """Return exactly the rows of the slice; of the columns those named, else all.
+
+        `where`: of these only some; asked here, the others are never copied.
+        """
         time = EVENT_TIME[self.signal]
         names = list(columns or ROWS[self.signal].names)
         read = names if time in names else [*names, time]
-        return self._exactly([batch.rows.select(read) for batch in self.batches]).select(names)
+        tables = [batch.rows.select(read) for batch in self.batches]
+        return self._exactly(tables, where).select(names)
 
     def traces(self, span_count_max: int) -> tuple[pl.DataFrame, float]:
         """Return the spans of whole traces, and how many traces each of them stands for.
@@ -79,22 +97,37 @@ class TelemetrySlice:
         drawn = [batch.drawn(shares) for batch in self.batches]
         return self._inside(pl.concat(drawn, rechunk=True)), _SHARES / shares
 
-    def _exactly(self, tables: list[pa.Table]) -> pl.DataFrame:
+    def _exactly(self, tables: list[pa.Table], where: pl.Expr | None = None) -> pl.DataFrame:
         """Return the rows of all tables whose time is that of the slice."""
         empty = ROWS[self.signal].empty_table()
-        return self._inside(_frame(pa.concat_tables(tables or [empty]).unify_dictionaries()))
+        rows = _frame(pa.concat_tables(tables or [empty]).unify_dictionaries())
+        return self._inside(rows, where)
 
-    def _inside(self, frame: pl.DataFrame) -> pl.DataFrame:
-        if self._holds_all():
-            return frame
-        time = pl.col(EVENT_TIME[self.signal])
-        return frame.filter(time >= self.start_unix_ns, time < self.end_unix_ns)
+    def _inside(self, frame: pl.DataFrame, where: pl.Expr | None = None) -> pl.DataFrame:
+        if not self._holds_all():
+            time = pl.col(EVENT_TIME[self.signal])
+            inside = (time >= self.start_unix_ns) & (time < self.end_unix_ns)
+            where = inside if where is None else inside & where
+        return frame if where is None else frame.filter(where)
 
     def _holds_all(self) -> bool:
         return all(
             self.start_unix_ns <= batch.oldest_unix_ns and batch.newest_unix_ns < self.end_unix_ns
             for batch in self.batches
         )
+
+
+def reaching(spans: pl.DataFrame, start_unix_ns: int) -> pl.DataFrame:
+    """Return the spans of the traces of which one ended at `start_unix_ns` or later.
+
+    What is before a pane is read for the traces that reach into it. Most do not, and to link them
+    costs ten times what it costs to leave them out.
+    """
+    inside = spans["end_unix_ns"] >= start_unix_ns
+    if inside.all():
+        return spans
+    traces = spans.filter(inside).select(pl.col("trace_id").unique())
+    return spans.join(traces, on="trace_id", how="semi", maintain_order="left")
 
 
 def _frame(rows: pa.Table) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from analysis.baselines import Baselines, entry_readings, readings
 from analysis.changes import Changes
 from analysis.detectors import DETECTORS
+from analysis.detectors.metered import detect_metered
 from analysis.detectors.subjects import subjects_of
 from analysis.gaps import unless_gap
 from analysis.issues import Seen, follow
@@ -68,7 +69,8 @@ def step(
         for found in subjects_of(tables)
         for detect in DETECTORS
     )
-    symptoms = (*requests, *remembered)
+    metered = tuple(unless_gap(symptom, tables.gap) for symptom in detect_metered(tables, settings))
+    symptoms = (*requests, *metered, *remembered)
     callees = state.callees.after(tables)
     changes = state.changes.after(tables, cluster, settings, now_unix_ns=now_unix_ns)
     seen = Seen(

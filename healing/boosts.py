@@ -3,6 +3,8 @@
 A boost is known from the object that it was written on, so it ends also after a restart of ours.
 """
 
+from typing import Final
+
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.strategies.proposal import NotThis
@@ -10,6 +12,9 @@ from healing.strategies.scale_down import propose_scale_down
 from knowledge.cluster import Boost, Scale, SetFloor, Workload
 from knowledge.identity import ServiceKey
 from knowledge.plans import Expectation, Fact, RecoveryPlan, Refused
+
+BOOST: Final = "boost-"
+"""What the ids begin with that stand in the place of an issue's."""
 
 
 def plans_to_end(
@@ -58,7 +63,7 @@ def plan_to_end(
 
 def issue_of(boost: Boost) -> str:
     """Return what stands in the place of an issue's id: nothing is wrong."""
-    return f"boost-{boost.action_id}"
+    return f"{BOOST}{boost.action_id}"
 
 
 def _again(change: Scale | SetFloor, settings: HealingSettings) -> Scale | SetFloor:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from healing.execute import Execution, is_retried, is_superseded, undo_intent
+from healing.remedies import learnt
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
@@ -38,7 +39,11 @@ def judged(
             )
             if verdict is not None:
                 verdicts.append(verdict)
-                state = replace(state, ledger=state.ledger.with_verdict(verdict))
+                state = replace(
+                    state,
+                    ledger=state.ledger.with_verdict(verdict),
+                    remedies=learnt(state.remedies, execution.approved, verdict),
+                )
                 state, after, undo = _concluded(state, execution, verdict, situation, settings)
                 intents += [undo] if undo else []
         elif execution.phase == "undoing":

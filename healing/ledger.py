@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from knowledge.cluster import WriteIntent, WriteOutcome
+from knowledge.cluster import Scale, SetFloor, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import Outcome, Verdict
 
@@ -31,6 +31,24 @@ class Entry:
         return self.intent.change.kind not in {"scale", "set_floor"}
 
     @property
+    def ends_boost(self) -> bool:
+        """True if it took back room whose time was over; unlike other undos it has a way back."""
+        return self.intent.is_undo and self.intent.undo is not None
+
+    @property
+    def adds_room(self) -> bool:
+        """True if more replicas, or a higher floor, may be there by it."""
+        change = self.intent.change
+        match change:
+            case Scale():
+                is_more = change.replicas > change.replicas_before
+            case SetFloor():
+                is_more = (change.floor or 0) > (change.floor_before or 0)
+            case _:
+                is_more = False
+        return is_more and self.status in _SPENT
+
+    @property
     def condemns(self) -> int | None:
         """The revision that was rolled back from, if that is what was done."""
         change = self.intent.change
@@ -42,7 +60,7 @@ class Entry:
 def _turns(earlier: Entry, later: Entry) -> bool:
     """Whether the later write takes back what the earlier did, wholly or in part."""
     if later.intent.is_undo:
-        return later.intent.undo is None  # a boost that ends in time is no reversal
+        return not later.ends_boost  # what ends in time is no reversal
     one, other = earlier.intent.change, later.intent.change
     if one.kind == "scale" and other.kind == "scale":
         return (one.replicas > one.replicas_before) != (other.replicas > other.replicas_before)
@@ -92,7 +110,8 @@ class Ledger:
         return Ledger(
             entries=tuple(
                 replace(entry, verdict=verdict.outcome)
-                if entry.intent.plan_id == verdict.plan_id and not entry.intent.is_undo
+                if entry.intent.plan_id == verdict.plan_id
+                and (entry.ends_boost or not entry.intent.is_undo)
                 else entry
                 for entry in self.entries
             )
@@ -133,6 +152,32 @@ class Ledger:
         return sum(
             later.intent.created_unix_ns > since_unix_ns and _turns(earlier, later)
             for earlier, later in pairwise(done)
+        )
+
+    def missed(
+        self, target: WorkloadKey, *, since_unix_ns: int, within_s: float
+    ) -> tuple[Entry, ...]:
+        """The ends of boosts since then that were missed: soon after, room was added again.
+
+        By the verdict on the end itself, or by another recovery `within_s` of it.
+        """
+        done = [
+            entry
+            for entry in self.entries
+            if entry.intent.change.target.same_name(target)
+            and entry.status in _SPENT
+            and entry.intent.created_unix_ns > since_unix_ns
+        ]
+        raised = [entry.intent.created_unix_ns for entry in done if entry.adds_room]
+        within_ns = int(within_s * 1e9)
+        return tuple(
+            end
+            for end in done
+            if end.ends_boost
+            and (
+                end.verdict == "worse"
+                or any(0 < at - end.intent.created_unix_ns <= within_ns for at in raised)
+            )
         )
 
     def tried(self, issue_id: str, *, since_unix_ns: int = 0) -> tuple[Entry, ...]:

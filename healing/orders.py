@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from healing.remedies import forgiven
 from healing.state import HealingState
 from knowledge.orders import Approval, Order, Pause, Resume
 
@@ -26,8 +27,14 @@ def obeyed(
                 state = replace(
                     state,
                     pauses=tuple(p for p in state.pauses if p.id != order.id),
-                    escalations=tuple(e for e in state.escalations if e.issue_id != order.id),
+                    # one that was handed over since then was not meant
+                    escalations=tuple(
+                        e
+                        for e in state.escalations
+                        if e.issue_id != order.id or e.since_unix_ns > order.given_unix_ns
+                    ),
                     resumed={**state.resumed, order.id: order.given_unix_ns},
+                    remedies=forgiven(state.remedies, order),
                 )
     horizon = now_unix_ns - int(approval_expiry_s * 1e9)
     return replace(

@@ -25,7 +25,20 @@ def plan_recovery(
     *,
     resumed_unix_ns: int = 0,
 ) -> RecoveryPlan | Refused:
-    """Return a plan for a firing issue, or why there is none.
+    """Return the first plan of the ladder that fits a firing issue, or why there is none."""
+    plans = fitting_plans(issue, situation, settings, ledger, resumed_unix_ns=resumed_unix_ns)
+    return plans if isinstance(plans, Refused) else plans[0]
+
+
+def fitting_plans(
+    issue: Issue,
+    situation: Situation,
+    settings: HealingSettings,
+    ledger: Ledger,
+    *,
+    resumed_unix_ns: int = 0,
+) -> tuple[RecoveryPlan, ...] | Refused:
+    """Return all plans that fit a firing issue, in the ladder's order, or why there is none.
 
     What was tried before `resumed_unix_ns`, when a person let the issue be treated again, counts no
     longer.
@@ -38,7 +51,7 @@ def plan_recovery(
         for entry in ledger.tried(issue.id, since_unix_ns=resumed_unix_ns)
         if entry.verdict in {"unchanged", "worse"}
     }
-    answers, spent = [], []
+    plans, answers, spent = [], [], []
     for propose in STRATEGIES:
         answer = propose(case, settings)
         if isinstance(answer, NotThis):
@@ -46,7 +59,9 @@ def plan_recovery(
         elif (answer.change.kind, answer.change.target) in without_effect:
             spent.append(answer.change.kind)
         else:
-            return _plan(case, answer, settings)
+            plans.append(_plan(case, answer, settings))
+    if plans:
+        return tuple(plans)
     answers += [f"{kind}: was tried and did not help" for kind in spent]
     guard = LADDER_ENDS if spent else "strategy"
     return Refused(issue_id=issue.id, guard=guard, reason="; ".join(answers))

@@ -3,7 +3,7 @@
 from healing.boosts import plans_to_end
 from healing.execute import Execution
 from healing.guards import BOOST_END_GUARDS, UNDO_GUARDS, check
-from healing.plan import plan_recovery
+from healing.plan import fitting_plans
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
@@ -78,15 +78,19 @@ def _planned_anew(
     plan = approved.plan
     issue = situation.issue(plan.issue_id)
     assert issue is not None  # a guard saw to it
-    again = plan_recovery(
+    found = fitting_plans(
         issue,
         situation,
         settings,
         state.ledger,
         resumed_unix_ns=state.resumed.get(issue.id, 0),
     )
-    if isinstance(again, Refused):
-        return again
+    if isinstance(found, Refused):
+        return found
+    again, choice = found[0], approved.choice
+    if choice is not None and choice.remedy != choice.rule:
+        # the remedy that was chosen must still fit; whether it is the first does not matter
+        again = next((p for p in found if p.strategy == choice.remedy), again)
     if approved.approval is not None and again.digest != approved.approval.digest:
         reason = f"what was approved has moved: it is {again.digest} now"
         return Refused(issue_id=plan.issue_id, guard="approval", reason=reason, plan=again)

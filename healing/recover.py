@@ -1,8 +1,8 @@
 """From the journal to the state that a starting service begins with.
 
-Budgets are not forgotten, a plan whose verdict was out is judged on, and an intent without a known
-outcome counts as `unknown`: it may have happened, so it is tried again under its own id while it is
-fresh, which changes nothing if it did.
+Budgets are not forgotten, nor what was handed to a person; a plan whose verdict was out is judged
+on, and an intent without a known outcome counts as `unknown`: it may have happened, so it is tried
+again under its own id while it is fresh, which changes nothing if it did.
 """
 
 from dataclasses import replace
@@ -12,6 +12,7 @@ from healing.execute import Execution
 from healing.ledger import Entry, Ledger
 from healing.orders import obeyed
 from healing.regulate import RegulationState
+from healing.remedies import remembered
 from healing.state import HealingState
 from knowledge.cluster import WriteIntent
 from knowledge.memory import Memory
@@ -36,6 +37,8 @@ def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingS
         started_unix_ns=started_unix_ns,
         ledger=ledger,
         executions=tuple(e for e in executions if e is not None and e.phase != "done"),
+        escalations=memory.escalations,
+        remedies=remembered(memory),
     )
     # an approval is for the moment that it was given in, a pause holds until it is over
     orders = tuple(order for order in memory.orders if order.kind != "approve")
@@ -43,8 +46,15 @@ def recover(memory: Memory, *, epoch: int, started_unix_ns: int = 0) -> HealingS
 
 
 def recover_regulation(memory: Memory, *, epoch: int) -> RegulationState:
-    """Return what regulation remembers: its budgets. Its controllers begin anew, without a jump."""
-    return RegulationState(epoch=epoch, ledger=_ledger(memory, "regulation"))
+    """Return what regulation remembers: its budgets, and whom it leaves alone.
+
+    Its controllers begin anew, without a jump.
+    """
+    return RegulationState(
+        epoch=epoch,
+        ledger=_ledger(memory, "regulation"),
+        held={hold.workload: hold.until_unix_ns for hold in memory.holds},
+    )
 
 
 def _ledger(memory: Memory, profile: Literal["recovery", "regulation"]) -> Ledger:

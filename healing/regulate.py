@@ -19,7 +19,7 @@ from healing.state import HealingState
 from knowledge.cluster import Scale, Workload, WriteIntent, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import Refused
-from knowledge.regulation import Regulated
+from knowledge.regulation import Hold, Regulated
 
 LEDGER_NS: Final = 3600 * 10**9
 """No budget of regulation counts further back."""
@@ -28,12 +28,25 @@ IN_FORCE: Final = ("open", "applied", "unknown")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegulationState:
-    """What one look leaves for the next; `loops` by the name that a person gave."""
+    """What one look leaves for the next; `loops` by the name that a person gave.
+
+    `held`: until when a workload is left alone by whom we go on after, for loops yet to begin.
+    """
 
     epoch: int = 0
     intent_count: int = 0
     loops: Mapping[str, Loop] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    held: Mapping[str, int] = field(default_factory=dict)
+
+    def holds(self, now_unix_ns: int) -> tuple[Hold, ...]:
+        """The workloads that somebody else has just scaled."""
+        known = {name: loop.foreign_until_unix_ns for name, loop in self.loops.items()}
+        return tuple(
+            Hold(workload=name, until_unix_ns=until)
+            for name, until in sorted({**self.held, **known}.items())
+            if until > now_unix_ns
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +159,10 @@ def _regulate(
     pane_s: float,
 ) -> tuple[RegulationState, Regulated, WriteIntent | None]:
     now = situation.now_unix_ns
-    loop = state.loops.get(name) or begin(autoscaler, workload, now_unix_ns=now)
+    loop = state.loops.get(name) or replace(
+        begin(autoscaler, workload, now_unix_ns=now),
+        foreign_until_unix_ns=state.held.get(name, 0),
+    )
     loop = _with_foreign(loop, workload, state, recovery, settings, now_unix_ns=now)
     loop, wish = wish_of(loop, workload, situation, autoscaler, settings.regulation, pane_s=pane_s)
     limits = envelope_of(autoscaler, settings.regulation, replicas_max=workload.replicas_max)

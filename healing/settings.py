@@ -9,6 +9,7 @@ from healing.maintenance import MaintenanceWindow
 from healing.traffic.settings import TrafficSettings
 from knowledge.bounds import require_positive, require_share
 from knowledge.plans import Mode
+from knowledge.remedies import RemedyMode
 
 ActionKind = Literal["scale", "set_floor", "restart", "roll_back_release"]
 ACTION_KINDS: Final[tuple[ActionKind, ...]] = get_args(ActionKind)
@@ -24,6 +25,21 @@ SHARES: Final = frozenset(
 )
 """Settings of which more than all would be nonsense."""
 _RANK: Final[dict[Mode, int]] = {"observe": 0, "suggest": 1, "approve": 2, "auto": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemedySettings:
+    """Who chooses among several remedies that all guards let pass."""
+
+    mode: RemedyMode = "shadow"
+    """rules, shadow (they choose, a bandit says what it would), bandit (it chooses once proven)."""
+
+    trial_ratio: float = 0.0
+    """bandit: the share of choices that are its own before it is proven; none: it never will be."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, zero_is_fine=frozenset({"trial_ratio"}))
+        require_share(self, frozenset({"trial_ratio"}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +167,10 @@ class HealingSettings:
     """How long replicas that were added stay before they are taken back, need or no need ..."""
 
     boost_hold_s: float = 300.0
-    """... and how soon at the earliest, where the cause is gone; an HPA waits as long."""
+    """... and how soon at the earliest, and after `target_cooldown_s`, where the cause is gone."""
+
+    boost_missed_s: float = 86_400.0
+    """A boost whose end brought the trouble back stays for so long, and a person is told."""
 
     arrival_ratio_min: float = 1.2
     """Requests a second over the usual ones that count as grown."""
@@ -170,6 +189,9 @@ class HealingSettings:
 
     release_age_s_max: float = 900.0
     """A release older than this is not suspected."""
+
+    remedies: RemedySettings = field(default_factory=RemedySettings)
+    """Who chooses where several remedies are allowed."""
 
     traffic: TrafficSettings = field(default_factory=TrafficSettings)
     """Pools of backends whose weights are kept in balance."""

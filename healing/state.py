@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from healing.execute import Execution
 from healing.guards.asked import Asked
 from healing.ledger import Ledger
+from healing.remedies import RemedyMemory
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from knowledge.cluster import Change
@@ -20,7 +21,7 @@ class HealingState:
 
     `started_unix_ns`: when this life of the service began. `volumes`: (time, spans since the start)
     of the last minutes. `approvals`, `pauses`: what people said and what still holds. `resumed`:
-    when a person let an issue be treated again.
+    when a person let an issue be treated again. `remedies`: what was learnt of them.
     """
 
     epoch: int = 0
@@ -33,6 +34,7 @@ class HealingState:
     pauses: tuple[Pause, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     resumed: Mapping[str, int] = field(default_factory=dict)
+    remedies: RemedyMemory = field(default_factory=RemedyMemory)
 
     @property
     def in_flight(self) -> tuple[Execution, ...]:

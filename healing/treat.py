@@ -5,7 +5,8 @@ from dataclasses import replace
 from healing.boosts import plans_to_end
 from healing.execute import Execution, first_intent
 from healing.guards import BOOST_END_GUARDS, check
-from healing.plan import plan_recovery
+from healing.plan import fitting_plans
+from healing.remedies import chosen, noted
 from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
@@ -49,20 +50,26 @@ def planned(
 def _answer(
     state: HealingState, issue: Issue, situation: Situation, settings: HealingSettings
 ) -> ApprovedPlan | Refused:
-    plan = plan_recovery(
+    plans = fitting_plans(
         issue,
         situation,
         settings,
         state.ledger,
         resumed_unix_ns=state.resumed.get(issue.id, 0),
     )
-    if isinstance(plan, Refused):
-        return plan
+    if isinstance(plans, Refused):
+        return plans
+    plan = plans[0]
     place = plan.change.target.namespace
     if settings.mode_for(place, plan.change.kind) == "observe":
         reason = f"mode is observe for {plan.change.kind} in namespace {place}"
         return Refused(issue_id=issue.id, guard="mode", reason=reason)
-    return check(state.asked(plan, plan.change, situation, settings))
+    answers = (check(state.asked(each, each.change, situation, settings)) for each in plans)
+    first = next(answers)
+    if isinstance(first, Refused):
+        return first
+    allowed = (first, *(each for each in answers if isinstance(each, ApprovedPlan)))
+    return chosen(state.remedies, issue, allowed, settings, now_unix_ns=situation.now_unix_ns)
 
 
 def _begun(
@@ -86,6 +93,7 @@ def _begun(
             approvals=tuple(a for a in state.approvals if a.digest != used),
             ledger=state.ledger.with_intent(intent),
             executions=(*state.executions, execution),
+            remedies=noted(state.remedies, approved),
         ),
         intent,
     )

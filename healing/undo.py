@@ -17,6 +17,10 @@ def is_undone(
     cluster = situation.cluster
     if verdict.outcome not in {"unchanged", "worse"} or plan.undo is None or cluster is None:
         return False
+    if plan.ends_boost:
+        # it would add room again: where a person is to be asked, that is a plan of its own
+        target, kind = plan.undo.target, plan.undo.kind
+        return settings.mode_for(target.namespace, kind) == "auto"
     match plan.change:
         case Scale() as change if change.replicas > change.replicas_before:
             return _has_room(change, cluster, settings)

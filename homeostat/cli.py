@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     order_commands.add(commands)
     _add_cluster(commands)
     _add_demo(commands)
+    _add_simulate(commands)
     return parser
 
 
@@ -119,6 +120,21 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.set_defaults(run=_twin)
 
 
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "what would autoscalers do with this traffic? played on the twin, in seconds"
+    command = commands.add_parser("simulate", help=text, description=text)
+    command.add_argument("scenario", type=Path, help="YAML; docs/simulate.md says what it may say")
+    command.add_argument("--json", type=Path, help="where all figures go as JSON; - is the output")
+    command.add_argument("--engine", choices=["fluid", "event"], help="in place of the scenario's")
+    command.set_defaults(run=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from homeostat.simulate import command
+
+    return command.run(options.scenario, json_path=options.json, engine=options.engine)
+
+
 def _demo(options: argparse.Namespace) -> int:
     from homeostat.demo import drive as demo
 
@@ -186,14 +202,14 @@ def _brain(options: argparse.Namespace) -> int:
     from homeostat.allocator import keep_freed_pages
 
     keep_freed_pages()
-    from homeostat import brain
+    from homeostat import brain_process
 
     settings = _settings(options)
     if settings is None:
         return EXIT_SETTINGS
     if options.parent:
         parent.end_with(options.parent)
-    return brain.run(settings)
+    return brain_process.run(settings)
 
 
 def _receiver(options: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ from knowledge.cluster import (
     WriteIntent,
     WriteOutcome,
 )
+from knowledge.journal import Journal, JournalError
 
 EXIT_FAILED = 1
 
@@ -103,11 +104,29 @@ async def _unwound(
             return stopped
         return why_not_by_itself(intent, report, settings.healing, now_unix_ns=time.time_ns())
 
+    journal = _journal(settings)
+
+    def note(told: WriteIntent | WriteOutcome) -> None:
+        if journal is not None:
+            journal.append_unwound(time.time_ns(), told)
+
     try:
         held = await in_force(
             api, await cluster.report(), now_unix_ns=time.time_ns(), only_expired=only_expired
         )
-        return held, await unwind(cluster, held, now_unix_ns=time.time_ns, forbids=forbids)
+        done = await unwind(cluster, held, now_unix_ns=time.time_ns, forbids=forbids, note=note)
+        return held, done
     finally:
         await cluster.close()
         await api.close()
+        if journal is not None:
+            journal.close()
+
+
+def _journal(settings: Settings) -> Journal | None:
+    """The service's own journal; the way out works without it, and says that it keeps no record."""
+    try:
+        return Journal.open(settings.knowledge.journal)
+    except JournalError as error:
+        sys.stderr.write(f"what is taken back is not journaled: {error}\n")
+        return None

@@ -14,16 +14,14 @@ from typing import Final
 
 from analysis import watch
 from analysis.buffers import Buffers
-from healing.cluster.gate import write_guarded
 from healing.cluster.succession import Succession
-from healing.guards.permission import why_maintained, why_paused
-from healing.recheck import recheck
-from healing.regulate import recheck as recheck_regulation
 from healing.state import HealingState
 from homeostat.core import CoreSettings, CoreState, beginning, tick
+from homeostat.last_word import Moment, recheck
 from homeostat.lookback import Lookback
 from homeostat.orders import Orders
 from homeostat.replica import Replica
+from homeostat.writer import Writer
 from knowledge.cluster import (
     Cluster,
     ClusterReport,
@@ -80,7 +78,7 @@ class Control:
         self.replica = Replica(
             journal, self._worker, epoch=epoch, settings=told, succession=succession
         )
-        self.is_writing = False  # stays true where a write was cut off
+        self._writer = Writer(cluster, self.replica, look=self._look)
         self._watch = watch.begin(
             now_unix_ns=now_unix_ns, settings=settings.analysis, back_s=back_s
         )
@@ -124,14 +122,24 @@ class Control:
         """Conclude by other settings from the next tick on; a replay of this epoch would differ."""
         self._settings = settings
 
-    def give(self, order: Order) -> str | None:
-        """Take an order, which holds for each write from now on; or return why it cannot be."""
+    async def give(self, order: Order) -> str | None:
+        """Take an order, which holds for each write from now on; or return why it cannot be.
+
+        It is durable when this returns: also a kill at that moment forgets no pause.
+
+        Raises:
+            NotKeptError: it holds, but it could not be made durable.
+        """
         if self.replica.role == "standby":
             return "this replica stands by: tell the one that /status calls leader"
         refusal = self._orders.give(order, self.healing(order.given_unix_ns), self.refused)
-        if refusal is None and order.kind == "approve":
+        if refusal is not None:
+            return refusal
+        if order.kind == "approve":
             self._next_plan_unix_ns = 0  # a person waits
-        return refusal
+        else:  # an approval is for its moment, and outlives nothing
+            await self.replica.hear(order)
+        return None
 
     def healing(self, now_unix_ns: int) -> HealingState:
         """What healing remembers, with what people said since the last tick."""
@@ -140,26 +148,24 @@ class Control:
             self.state.healing, approval_expiry_s=expiry_s, now_unix_ns=now_unix_ns
         )
 
-    def forbids(self, intent: WriteIntent, *, now_unix_ns: int) -> str | None:
-        """Why a write may not be sent at this very moment, though the guards just let it pass.
-
-        Between the two lie a look and a dry run, seconds in which a person may have said no.
-        """
-        healing, target = self.healing(now_unix_ns), intent.change.target
-        plan = None if intent.is_undo else healing.plan_of(intent.id)
-        if plan is not None and now_unix_ns > plan.expires_unix_ns:
-            return "the plan expired meanwhile"
-        return self.forbidden(target.namespace, target.name, now_unix_ns=now_unix_ns)
-
-    def forbidden(self, namespace: str, workload: str, *, now_unix_ns: int) -> str | None:
-        """Why people let nothing of this place be changed now, or why we do not trust ourselves."""
-        pauses, now = self.healing(now_unix_ns).pauses, now_unix_ns
-        return (
-            self.halted
-            or self._stopped()
-            or why_paused(pauses, namespace, workload, now_unix_ns=now)
-            or why_maintained(self._settings.healing, namespace, now_unix_ns=now)
+    def moment(self, now_unix_ns: int) -> Moment:
+        """All that the last word before a write depends on."""
+        return Moment(
+            state=replace(self.state, healing=self.healing(now_unix_ns)),
+            settings=self._settings.healing,
+            halted=self.halted,
+            stopped=self._stopped(),
+            freshness=self._buffers.freshness(now_unix_ns),
+            now_unix_ns=now_unix_ns,
         )
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a write is under way, or was cut off."""
+        return self._writer.is_writing
+
+    def _look(self, intent: WriteIntent, report: ClusterReport, now: int) -> Refused | None:
+        return recheck(self.moment(now), intent, report, self.replica.why_not(intent.epoch))
 
     async def tick(self, clock: Callable[[], int]) -> None:
         """Look once at what is due by the clock."""
@@ -213,7 +219,9 @@ class Control:
             self.refused = outputs.refused
         self.sized = outputs.sized or self.sized
         for intent in outputs.intents:
-            await self._write(intent, clock, not_kept)
+            is_retry = self.state.healing.ledger.is_unknown(intent.id)
+            outcome = await self._writer.write(intent, clock, not_kept=not_kept, is_retry=is_retry)
+            self._outcomes = (*self._outcomes, outcome)
         if now >= self._next_prune_unix_ns:
             self._next_prune_unix_ns = now + int(PRUNE_PERIOD_S * 1e9)
             horizon = now - int(self._journal_retention_s * 1e9)
@@ -241,58 +249,6 @@ class Control:
             )
             self._outcomes = ()
         return lead.is_leader
-
-    async def _write(
-        self, intent: WriteIntent, clock: Callable[[], int], not_kept: str | None
-    ) -> None:
-        """Try a write that the ledger already knows of, and keep what became of it."""
-        if not_kept is not None:
-            # not tried now, which says nothing of a try before
-            is_unknown = self.state.healing.ledger.is_unknown(intent.id)
-            outcome = WriteOutcome(
-                intent_id=intent.id,
-                status="unknown" if is_unknown else "failed",
-                reason=not_kept,
-                finished_unix_ns=clock(),
-            )
-        else:
-            outcome = await self._tried(intent, clock)
-        self._outcomes = (*self._outcomes, outcome)
-        await self.replica.settle(outcome)
-
-    async def _tried(self, intent: WriteIntent, clock: Callable[[], int]) -> WriteOutcome:
-        assert self._cluster is not None  # without one no guard lets a plan pass
-        self.is_writing = True
-        outcome = await write_guarded(
-            self._cluster,
-            intent,
-            lambda intent, report: self._recheck(intent, report, clock()),
-            now_unix_ns=clock,
-            is_retry=self.state.healing.ledger.is_unknown(intent.id),
-        )
-        self.is_writing = False
-        if outcome.status == "refused" and self.replica.why_not(intent.epoch):
-            # whether it is still to be done is for whoever holds the lease next
-            return replace(outcome, status="unknown")
-        return outcome
-
-    def _recheck(self, intent: WriteIntent, report: ClusterReport, now: int) -> Refused | None:
-        reasons = (("halted", self.halted), ("lease", self.replica.why_not(intent.epoch)))
-        for guard, reason in reasons:
-            if reason is not None:
-                return Refused(issue_id=intent.issue_id, guard=guard, reason=reason)
-        assert self.state.situation is not None
-        situation = replace(
-            self.state.situation,
-            cluster=report,
-            now_unix_ns=now,
-            stopped=self._stopped(),
-            freshness=self._buffers.freshness(now),
-        )
-        healing, settings = self.healing(now), self._settings.healing
-        if intent.profile == "regulation":
-            return recheck_regulation(self.state.regulation, healing, intent, situation, settings)
-        return recheck(healing, intent, situation, settings)
 
     def close(self) -> None:
         """Let the worker finish what it has in hand."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from analysis.inherit import inherited
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState
 from analysis.step import step as analyse
@@ -44,11 +45,14 @@ def beginning(
 
     Issues that were open go on under their ids: a restart of ours is no recovery of theirs. Those
     that had not fired yet are seen anew. One that took over goes on with its own analysis, that of
-    `before`.
+    `before`, and with the names that its predecessor gave.
     """
     issues = tuple(issue for issue in memory.issues if issue.state == "firing")
+    before = before or CoreState()
+    analysis = replace(before.analysis, issues=inherited(before.analysis.issues, issues))
     return replace(
-        before or CoreState(analysis=AnalysisState(issues=issues)),
+        before,
+        analysis=analysis,
         healing=recover(memory, epoch=epoch, started_unix_ns=started_unix_ns),
         regulation=recover_regulation(memory, epoch=epoch),
     )
@@ -116,6 +120,8 @@ def tick(
         verdicts=done.verdicts,
         regulated=kept.regulated,
         sized=sized,
+        escalations=healing.escalations,
+        holds=regulation.holds(now),
     )
     return CoreState(
         analysis=analysis,

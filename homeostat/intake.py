@@ -50,13 +50,16 @@ class Intake:
         buffers: Buffers,
         clock: Callable[[], Times],
         *,
+        room: Callable[[], int] = lambda: 2**62,
         replayed: Callable[[str], None] = lambda _: None,
         on_spans: Callable[[pa.Table], None] = lambda _: None,
     ) -> None:
-        """`replayed` hears of each receiver that has given back what its log holds.
+        """`room`: how many bytes of rows may be held now.
 
-        `on_spans` sees spans that are kept.
+        `replayed` hears of each receiver that has given back what its log holds; `on_spans` sees
+        spans that are kept.
         """
+        self._room = room
         self._on_spans = on_spans
         self._buffers = buffers
         self._clock = clock
@@ -82,14 +85,14 @@ class Intake:
                 ceiling_unix_ns=_ceiling(times),
             )
 
-        kept = self._kept.setdefault(head.epoch, Sequences())
-        while len(self._kept) > EPOCHS_MAX:  # the oldest receivers are long gone
-            oldest = next(iter(self._kept))
-            del self._kept[oldest]
-            self.counters.pop(oldest, None)
-            self.services.pop(oldest, None)
+        kept = self._known(head.epoch)
         if head.sequence in kept:
             return answer("kept")
+        if self._buffers.size_bytes + body.size > self._room():
+            self._buffers.trim(times.now_unix_ns)
+            if self._buffers.size_bytes + body.size > self._room():
+                self._buffers.counts(head.signal).refused_frames += 1
+                return answer("full", f"the brain holds {self._buffers.size_bytes} bytes")
         try:
             rows = pa.ipc.open_stream(body).read_all()
             outcome = self._buffers.add(
@@ -119,7 +122,24 @@ class Intake:
             ceiling_unix_ns=_ceiling(times),
         )
 
-    def _heard(self, epoch: str, counters: dict[str, int]) -> None:
+    def receivers_remembered(self) -> tuple[int, int]:
+        """Return of how many receivers it is known what came, and what they lost."""
+        return len(self._kept), len(self._losses)
+
+    def _known(self, epoch: str) -> Sequences:
+        """Return what came of a receiver; those of which nothing was heard longest are let go."""
+        kept = self._kept[epoch] = self._kept.pop(epoch) if epoch in self._kept else Sequences()
+        while len(self._kept) > EPOCHS_MAX:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            self.counters.pop(oldest, None)
+            self.services.pop(oldest, None)
+            self._losses.forget(oldest)
+        return kept
+
+    def heard(self, epoch: str, counters: dict[str, int]) -> None:
+        """Take a receiver's counters as of now."""
+        self._known(epoch)
         self.counters[epoch] = counters
         gap = self._losses.look(epoch, counters, self._clock().now_unix_ns)
         if gap is not None:
@@ -133,7 +153,7 @@ class Intake:
         if "counters" in header:
             counters = dict(header["counters"])
             self.services[epoch] = counters.pop("services", [])
-            self._heard(epoch, counters)
+            self.heard(epoch, counters)
         if "told" in header:
             self.questions.answer(header)
         for lost in header.get("lost", ()):

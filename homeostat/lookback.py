@@ -9,6 +9,7 @@ from analysis.buffers import Buffers
 from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
+from analysis.metered import Metered
 from analysis.settings import AnalysisSettings
 from analysis.slices import TelemetrySlice
 from analysis.usage import Usage
@@ -22,7 +23,7 @@ DIAGNOSED_MAX: Final = 3
 
 
 class Lookback:
-    """The history, the window's requests of users and use of resources, and the diagnoses."""
+    """The history, what the window has of users, resources and histograms, and the diagnoses."""
 
     def __init__(
         self, buffers: Buffers, worker: Executor, settings: AnalysisSettings, *, next_unix_ns: int
@@ -33,6 +34,7 @@ class Lookback:
         self._history = history.begin(now_unix_ns=next_unix_ns)
         self._entries = Entries()
         self._usage = Usage()
+        self._metered = Metered()
         self._diagnosed: tuple[Diagnosis, ...] = ()
 
     async def remember(
@@ -47,6 +49,7 @@ class Lookback:
             self._history,
             self._entries,
             self._usage,
+            self._metered,
             seen,
         ) = await asyncio.get_running_loop().run_in_executor(
             self._worker,
@@ -62,12 +65,12 @@ class Lookback:
         begin: int,
         end: int,
         now: int,
-    ) -> tuple[history.History, Entries, Usage, WindowTables]:
+    ) -> tuple[history.History, Entries, Usage, Metered, WindowTables]:
         settings = self._settings
         known = self._history.remember(
             passed, rows_max=settings.history_rows_max, retention_s=settings.history_s
         )
-        spans = known.taken(around)
+        spans = known.taken(around if around.since(begin).batches else around.since(begin), begin)
         window_ns = int(settings.window_s * 1e9)
         entries, table = self._entries.advance(
             entries_of(spans, begin, end),
@@ -78,7 +81,9 @@ class Lookback:
         )
         points = next((part for part in passed if part.signal == "metrics"), None)
         usage, used = self._usage.advance(points)
-        return known, entries, usage, replace(tables, entries=table, usage=used)
+        metered, told = self._metered.advance(points, window_s=settings.window_s)
+        tables = replace(tables, entries=table, usage=used, metered=told)
+        return known, entries, usage, metered, tables
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
         begin = self._history.next_unix_ns

@@ -41,6 +41,14 @@ class Losses:
         self._early_ns = int(early_s * 1e9)
         self._seen: dict[str, _Seen] = {}
 
+    def __len__(self) -> int:
+        """Return how many receivers are remembered."""
+        return len(self._seen)
+
+    def forget(self, epoch: str) -> None:
+        """Let go of a receiver that is no more."""
+        self._seen.pop(epoch, None)
+
     def look(self, epoch: str, counters: Mapping[str, int], now_unix_ns: int) -> Gap | None:
         """Take a receiver's counters as of now; return the gap that they tell of."""
         refused = sum(counters.get(name, 0) for name in REFUSED_BY_US)

@@ -15,6 +15,8 @@ from homeostat.tokens import TokenError, read_token
 
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
+NOT_KEPT: Final = 503
+"""The order holds, and a crash would forget it."""
 _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -102,7 +104,8 @@ def _give(options: argparse.Namespace, path: str, body: dict[str, Any], told: st
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
             taken = json.load(answer)
     except urllib.error.HTTPError as error:
-        sys.stderr.write(f"refused: {_detail(error)}\n")
+        word = "not kept" if error.code == NOT_KEPT else "refused"
+        sys.stderr.write(f"{word}: {_detail(error)}\n")
         return EXIT_FAILED
     except (OSError, ValueError) as error:
         sys.stderr.write(

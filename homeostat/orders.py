@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from healing.orders import obeyed
+from healing.remedies import NAME
 from healing.state import HealingState
 from knowledge.orders import Order
 from knowledge.plans import Refused
@@ -25,6 +26,7 @@ class Orders:
                 return f"no plan {order.digest} waits for an approval (any more): see /status"
         if order.kind == "resume":
             known = {p.id for p in healing.pauses} | {e.issue_id for e in healing.escalations}
+            known |= {NAME} if healing.remedies.fell_unix_ns else set()
             if order.id not in known:
                 return f"no pause and no escalated issue is called {order.id}: see /status"
         self.pending = (*self.pending, order)

@@ -60,6 +60,7 @@ class ReceiverSection(Section):
     processes: int = Field(default=1, ge=1, le=64)
     max_message_bytes: int = Field(default=64 * 2**20, gt=0)
     items_per_request_max: int = Field(default=200_000, gt=0)
+    decoder: Literal["fast", "reference"] = "fast"
     inflight_bytes_max: int = Field(default=256 * 2**20, gt=0)
     memory_bytes_max: int = Field(default=0, ge=0)
     batch_ms: float = Field(default=5.0, ge=0)

@@ -6,6 +6,7 @@ the ledger that they share before it writes anything; one that stands by observe
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from healing.cluster.succession import Succession
 from knowledge.cluster import WriteOutcome
 from knowledge.journal import Journal
 from knowledge.memory import Memory, Takeover
+from knowledge.orders import NotKeptError, Order
 from knowledge.ticks import TickInputs, TickOutputs
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,19 @@ class Replica:
             self._trouble = f"the shared ledger is not kept: {error}"
             return self._trouble
         return None
+
+    async def hear(self, order: Order) -> None:
+        """Make what a person said durable, before it is answered.
+
+        Raises:
+            NotKeptError: it is not kept where it has to be.
+        """
+        try:
+            await self._local.hear(order)
+            if self._succession is not None:
+                await self._succession.ledger.hear(order)
+        except (StaleEpochError, LedgerUnavailableError, sqlite3.Error) as error:
+            raise NotKeptError(str(error)) from error
 
     async def settle(self, outcome: WriteOutcome) -> None:
         """Keep what became of a write."""

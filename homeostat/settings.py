@@ -178,6 +178,7 @@ class Settings(Section):
             connection_age_max_s=section.connection_age_max_s,
             max_message_bytes=section.max_message_bytes,
             items_per_request_max=section.items_per_request_max,
+            decoder=section.decoder,
             inflight_bytes_max=section.inflight_bytes_max,
             memory_bytes_max=section.memory_bytes_max,
             batch_ms=section.batch_ms,

@@ -15,7 +15,7 @@ def render(status: dict[str, Any]) -> RenderableType:
         parts.append(Text(f"STOPPED: {status['stopped']}", style="bold red"))
     parts += [_pause(pause) for pause in status["pauses"]]
     parts += [_escalation(item) for item in status["escalated"]]
-    parts += [_services(status), *(_issue(issue) for issue in status["issues"])]
+    parts += [_services(status), *_metered(status), *(_issue(issue) for issue in status["issues"])]
     if not status["issues"]:
         parts.append(Text("no issues", style="green"))
     if status["actions"]:
@@ -64,6 +64,25 @@ def _services(status: dict[str, Any]) -> Table:
             f"{row['window_s']:.0f}",
         )
     return table
+
+
+def _metered(status: dict[str, Any]) -> list[Table]:
+    """Services without spans: their p99 lies between two values."""
+    columns = ("by its metrics", "p99 from ms", "to ms", "errors", "requests", "in s")
+    table = Table(*columns)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in status["metered"]:
+        name = f"{row['namespace']}/{row['service']}" if row["namespace"] else row["service"]
+        table.add_row(
+            name,
+            f"{row['p99_low_ms']:,.1f}",
+            "?" if row["p99_high_ms"] is None else f"{row['p99_high_ms']:,.1f}",
+            f"{row['error_ratio']:.2%}",
+            f"{row['request_count']:,}",
+            f"{row['covered_s']:.0f}",
+        )
+    return [table] if status["metered"] else []
 
 
 def _issue(issue: dict[str, Any]) -> RenderableType:

@@ -7,6 +7,8 @@ known after any crash (https://www.sqlite.org/pragma.html#pragma_synchronous).
     takeovers, standby_ticks: where there are several replicas, see `Takeover`
     ticks   one row per tick: inputs (tables as compressed Arrow, the rest as JSON) and outputs
     writes  one row per outcome of a write, as soon as it is known
+    said    one row per order of a person, as soon as it is given
+    unwound what `homeostat unwind` set out to do, and what came of it, beside a service or without
 """
 
 import sqlite3
@@ -17,10 +19,9 @@ from typing import Any, Final, Self
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.diagnosis import Diagnosis
-from knowledge.issues import Issue
 from knowledge.memory import Memory, Takeover, Tick
 from knowledge.orders import Order
-from knowledge.plans import ApprovedPlan, Verdict
+from knowledge.recall import IDLE, recall
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import TABLES, Freshness, WindowTables
 
@@ -42,15 +43,15 @@ CREATE TABLE IF NOT EXISTS writes (
     outcome TEXT NOT NULL
 );
 """
-_SHARED: Final = """
+_LATER: Final = """
 CREATE TABLE IF NOT EXISTS takeovers (
     epoch INTEGER PRIMARY KEY REFERENCES epochs, fence INTEGER NOT NULL, memory TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS standby_ticks (epoch INTEGER NOT NULL, tick INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS said (epoch INTEGER NOT NULL, told TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS unwound (at_unix_ns INTEGER NOT NULL, told TEXT NOT NULL);
 """
-"""Only where several replicas share a ledger: what was taken over, and who only watched."""
-_IDLE: Final = ('"intents":[]', '"verdicts":[]')
-"""What the outputs of a tick that did nothing contain."""
+"""What files of before may lack."""
 _FORMAT: Final = 4
 
 
@@ -82,7 +83,7 @@ class Journal:
                 db.execute("PRAGMA synchronous=FULL")
                 if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                     db.executescript(f"{_SCHEMA} PRAGMA user_version={_FORMAT};")
-                db.executescript(_SHARED)
+                db.executescript(_LATER)
             (found,) = db.execute("PRAGMA user_version").fetchone()
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"cannot open the journal {path}: {error}") from error
@@ -176,12 +177,31 @@ class Journal:
             (outcome.intent_id, epoch, outcome.finished_unix_ns, to_json(outcome).decode()),
         )
 
+    def append_order(self, epoch: int, order: Order) -> None:
+        """Append what a person said; durable when it returns."""
+        told = to_json((order,), tuple[Order, ...]).decode()
+        self._db.execute("INSERT INTO said VALUES (?, ?)", (epoch, told))
+
+    def append_unwound(self, at_unix_ns: int, told: WriteIntent | WriteOutcome) -> None:
+        """Append what a person took back by hand, before it is written and after."""
+        self._db.execute("INSERT INTO unwound VALUES (?, ?)", (at_unix_ns, to_json(told).decode()))
+
+    def unwound(self) -> tuple[WriteIntent | WriteOutcome, ...]:
+        """Return all that was taken back by hand, oldest first."""
+        rows = self._select("SELECT told FROM unwound ORDER BY rowid")
+        told = (f"[{text}]" for (text,) in rows)
+        return tuple(
+            each
+            for text in told
+            for each in from_json(tuple[WriteIntent | WriteOutcome, ...], text)
+        )
+
     def prune(self, *, before_unix_ns: int) -> int:
         """Let old ticks go that did nothing; return how many. What was done is kept for good."""
         return self._db.execute(
             "DELETE FROM ticks WHERE now_unix_ns < ? AND orders = '[]'"
             " AND outputs LIKE ? AND outputs LIKE ?",
-            (before_unix_ns, *(f"%{mark}%" for mark in _IDLE)),
+            (before_unix_ns, *(f"%{mark}%" for mark in IDLE)),
         ).rowcount
 
     def is_whole(self, epoch: int) -> bool:
@@ -218,41 +238,4 @@ class Journal:
 
     def memory(self, before_epoch: int) -> Memory:
         """Return what the epochs before `before_epoch` did."""
-        approved: list[ApprovedPlan] = []
-        intents: list[WriteIntent] = []
-        verdicts: list[Verdict] = []
-        query = "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq"
-        for (text,) in self._db.execute(query, (before_epoch,)):
-            if all(mark in text for mark in _IDLE):
-                continue  # most ticks do nothing; skip the cost of reading them
-            outputs = from_json(TickOutputs, text)
-            approved += outputs.approved
-            intents += outputs.intents
-            verdicts += outputs.verdicts
-        told = "SELECT orders FROM ticks WHERE epoch < ? AND orders != '[]' ORDER BY seq"
-        orders = [
-            order
-            for (text,) in self._db.execute(told, (before_epoch,))
-            for order in from_json(tuple[Order, ...], text)
-        ]
-        outcomes = [
-            from_json(WriteOutcome, text)
-            for (text,) in self._db.execute(
-                "SELECT outcome FROM writes WHERE epoch < ? ORDER BY rowid", (before_epoch,)
-            )
-        ]
-        return Memory(
-            approved=tuple(approved),
-            intents=tuple(intents),
-            outcomes=tuple(outcomes),
-            verdicts=tuple(verdicts),
-            issues=self._open_issues(before_epoch),
-            orders=tuple(orders),
-        )
-
-    def _open_issues(self, before_epoch: int) -> tuple[Issue, ...]:
-        row = self._db.execute(
-            "SELECT outputs FROM ticks WHERE epoch < ? ORDER BY seq DESC LIMIT 1", (before_epoch,)
-        ).fetchone()
-        last = from_json(TickOutputs, row[0]).issues if row else ()
-        return tuple(issue for issue in last if issue.state != "resolved")
+        return recall(self._db, before_epoch)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.issues import Issue
 from knowledge.orders import Order
-from knowledge.plans import ApprovedPlan, Verdict
+from knowledge.plans import ApprovedPlan, Escalation, Verdict
+from knowledge.regulation import Hold
 from knowledge.ticks import TickInputs, TickOutputs
 
 
@@ -24,7 +25,8 @@ class Memory:
     """What a starting service knows from before: what it set out to do, and what came of it.
 
     `orders`: what people said, in the order in which they said it.
-    `issues`: those that were not over when it was last running.
+    `issues`: those that were not over when it was last running. `escalations`: what was handed to a
+    person by then. `holds`: the workloads that somebody else had just scaled.
     """
 
     approved: tuple[ApprovedPlan, ...]
@@ -33,6 +35,8 @@ class Memory:
     verdicts: tuple[Verdict, ...]
     orders: tuple[Order, ...] = ()
     issues: tuple[Issue, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

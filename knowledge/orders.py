@@ -54,3 +54,7 @@ class Resume:
 
 
 Order = Approval | Pause | Resume
+
+
+class NotKeptError(Exception):
+    """An order holds from now on, but would be forgotten by a crash; the text says why."""

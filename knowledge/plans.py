@@ -7,6 +7,7 @@ from knowledge.cluster import Change
 from knowledge.identity import ServiceKey
 from knowledge.issues import Symptom
 from knowledge.orders import Approval
+from knowledge.remedies import RemedyChoice
 
 Mode = Literal["observe", "suggest", "approve", "auto"]
 """observe: plan nothing. suggest: plan and show. approve: do what a person approved. auto: do."""
@@ -72,11 +73,15 @@ class GuardResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedPlan:
-    """A plan that all guards let pass, with what each said; `approval`: where a person had to."""
+    """A plan that all guards let pass, with what each said; `approval`: where a person had to.
+
+    `choice`: how it was chosen among those that the guards let pass.
+    """
 
     plan: RecoveryPlan
     guards: tuple[GuardResult, ...]
     approval: Approval | None = None
+    choice: RemedyChoice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,3 +18,11 @@ class Regulated:
     target: int | None
     reason: str
     held_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Somebody else set the replicas of a workload (by its name in the settings): hands off."""
+
+    workload: str
+    until_unix_ns: int

@@ -1,9 +1,9 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME, INSTANCES, ENTRIES, RECENT and USAGE (analysis to issues, journal and status), and
-calls to backends as ENDPOINTS (analysis to the balancer). `conform` is asserted on entry and exit
-of a stage, so that a stage which builds a wrong table fails where the mistake is.
+EDGES, BLAME, INSTANCES, ENTRIES, RECENT, USAGE and METERED (analysis to issues, journal and
+status), and calls to backends as ENDPOINTS (analysis to the balancer). `conform` is asserted on
+entry and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
 """
 
 from typing import Final, Literal
@@ -47,18 +47,26 @@ SPANS: Final = pa.schema(
 METRICS: Final = pa.schema(
     [
         pa.field("time_unix_ns", pa.int64()),
-        pa.field("start_unix_ns", pa.int64()),
-        pa.field("name", pa.string()),
+        pa.field("name", pa.string()),  # canonical
+        pa.field("value", pa.float64()),  # of a gauge or a sum; null otherwise
+        # what follows is of the durations of served requests (instruments.REQUEST_DURATIONS) only,
+        # and null on all other points: nobody reads it there
+        pa.field("start_unix_ns", pa.int64()),  # 0: not told
         pa.field("unit", pa.string()),
-        # gauge, sum, histogram, exponential_histogram, summary
-        pa.field("type", LABEL),
-        pa.field("is_monotonic", pa.bool_()),
-        pa.field("temporality", pa.uint8()),  # OTLP: 0 unspecified, 1 delta, 2 cumulative
-        pa.field("value", pa.float64()),  # gauge and sum; null otherwise
-        pa.field("count", pa.uint64()),  # histograms and summary; null otherwise
-        pa.field("sum", pa.float64()),
-        pa.field("bounds", pa.list_(pa.float64())),  # explicit histogram bounds
-        pa.field("bucket_counts", pa.list_(pa.uint64())),
+        pa.field("is_old_name", pa.bool_()),  # came under a name that was replaced
+        pa.field("temporality", pa.uint8()),  # OTLP: 1 delta, 2 cumulative
+        pa.field("count", pa.uint64()),
+        pa.field("sum", pa.float64()),  # null: not told
+        pa.field("max", pa.float64()),  # likewise
+        pa.field("bounds", pa.list_(pa.float64())),  # of an explicit histogram
+        pa.field("bucket_counts", pa.list_(pa.uint64())),  # of an exponential one the positive
+        pa.field("scale", pa.int32()),  # of an exponential histogram; null of an explicit one
+        pa.field("bucket_offset", pa.int32()),
+        pa.field("zero_count", pa.uint64()),
+        pa.field("is_error", pa.bool_()),  # the requests of this point failed
+        pa.field("exemplar", pa.binary()),  # trace id of the worst one; null: none
+        pa.field("resource_id", pa.uint64()),  # who counts: a hash of the resource
+        pa.field("stream_id", pa.uint64()),  # what is counted: of resource, scope, name, attributes
         *_RESOURCE,
     ]
 )
@@ -210,6 +218,24 @@ USAGE: Final = pa.schema(
         pa.field("memory_bytes", pa.float64()),  # working set
     ]
 )
+
+
+METERED: Final = pa.schema(
+    [
+        *_SERVICE,
+        pa.field("metric", pa.string()),  # the histogram that says so; of several the first
+        pa.field("request_count", pa.int64()),
+        pa.field("error_count", pa.int64()),
+        pa.field("error_ratio", pa.float64()),  # [0, 1]
+        pa.field("request_per_s", pa.float64()),
+        pa.field("covered_s", pa.float64()),  # how much time the counts cover
+        pa.field("latency_ms_mean", pa.float64()),  # null: not told
+        pa.field("latency_ms_p99_low", pa.float64()),  # the p99 lies between these two
+        pa.field("latency_ms_p99_high", pa.float64()),  # infinite: above the last bound
+        pa.field("exemplars", pa.list_(pa.string())),  # trace ids (hex)
+    ]
+)
+"""What services say of themselves by histograms. Of a service with spans those are believed."""
 
 
 class SchemaError(AssertionError):

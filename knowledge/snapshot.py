@@ -8,6 +8,7 @@ from knowledge.issues import Issue, Symptom
 from knowledge.orders import Pause
 from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
 from knowledge.regulation import Regulated
+from knowledge.remedies import RemedyReport
 from knowledge.sizing import Sized
 from knowledge.traffic import PoolRecord
 from knowledge.windows import Freshness, WindowTables
@@ -95,3 +96,4 @@ class StatusSnapshot:
     regulated: tuple[Regulated, ...] = ()
     sized: tuple[Sized, ...] = ()
     traffic: tuple[PoolRecord, ...] = ()
+    remedies: RemedyReport | None = None

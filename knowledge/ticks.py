@@ -10,8 +10,8 @@ from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.diagnosis import Diagnosis
 from knowledge.issues import Issue, Symptom
 from knowledge.orders import Order
-from knowledge.plans import ApprovedPlan, Refused, Verdict
-from knowledge.regulation import Regulated
+from knowledge.plans import ApprovedPlan, Escalation, Refused, Verdict
+from knowledge.regulation import Hold, Regulated
 from knowledge.sizing import Sized
 from knowledge.windows import Freshness, WindowTables
 
@@ -41,7 +41,10 @@ class TickInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickOutputs:
-    """All that the core concluded. The shell makes each intent durable, then tries it."""
+    """All that the core concluded. The shell makes each intent durable, then tries it.
+
+    `escalations`, `holds`: what stands after the tick, for whoever goes on after us.
+    """
 
     symptoms: tuple[Symptom, ...]
     issues: tuple[Issue, ...]
@@ -51,3 +54,5 @@ class TickOutputs:
     verdicts: tuple[Verdict, ...]
     regulated: tuple[Regulated, ...] = ()
     sized: tuple[Sized, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+    holds: tuple[Hold, ...] = ()

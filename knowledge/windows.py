@@ -13,6 +13,7 @@ from knowledge.schemas import (
     ENTRIES,
     GAPS,
     INSTANCES,
+    METERED,
     OPERATIONS,
     RECENT,
     SENDERS,
@@ -33,6 +34,7 @@ _SCHEMAS: Final = {
     "senders": SENDERS,
     "recent": RECENT,
     "usage": USAGE,
+    "metered": METERED,
 }
 TABLES: Final = tuple(_SCHEMAS)
 """The names of a window's tables."""
@@ -67,6 +69,7 @@ class WindowTables:
     senders: pl.DataFrame = field(default_factory=lambda: _empty(SENDERS))
     recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
     usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
+    metered: pl.DataFrame = field(default_factory=lambda: _empty(METERED))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():

@@ -3,7 +3,8 @@
 import contextlib
 import itertools
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from receiver.frame import Frame
 _PIECES_PER_CALL: Final = 512
 """Linux takes 1,024 pieces in one sendmsg."""
 
+TOLD_PERIOD_S: Final = 0.25
 _ANSWER_BYTES: Final = 64 * 2**10
 _SEND_BUFFER_BYTES: Final = 4 * 2**20
 """Asked of the kernel, which grants what its own bound allows."""
@@ -27,6 +29,7 @@ class Connection:
 
     def __init__(self, path: str, *, timeout_s: float) -> None:
         """Connect; a send that makes no progress for `timeout_s` counts as a lost peer."""
+        self._told_at_s = 0.0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(timeout_s)
@@ -36,9 +39,12 @@ class Connection:
             self._socket.close()
             raise
 
-    def send_frame(self, frame: Frame, counters: Mapping[str, int]) -> None:
-        """Send a frame with the counters of this moment."""
-        header = frame.head.as_header() | {"counters": dict(counters)}
+    def send_frame(self, frame: Frame, counters: Callable[[], Mapping[str, Any]]) -> None:
+        """Send a frame, now and then with the counters of the moment: they cost as much as it."""
+        header, now_s = frame.head.as_header(), time.monotonic()
+        if now_s >= self._told_at_s + TOLD_PERIOD_S:
+            self._told_at_s = now_s
+            header |= {"counters": dict(counters())}
         self._send([pa.py_buffer(pack(header, frame.body_bytes)), *frame.body])
 
     def send_header(self, header: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 requests, request_bytes (inflated), wire_bytes_TRANSPORT (as they came)
 accepted_ITEMS_TRANSPORT, refused_ITEMS_TRANSPORT: items of requests that were decoded
+reference_requests: decoded by protobuf alone, as ptars could not or was not to
 refused_REASON: requests; rejected_REASON, repaired_WHAT: items
 ack_count, ack_us_sum, ack_us_le_BOUND: time from a whole request to its acknowledgement
 """

@@ -3,26 +3,30 @@
 Each request is parsed with protobuf against the projection's outline first. That refuses what
 would crash ptars (nested unknown groups overflow its stack, a length that wraps makes it panic), at
 a fifth of its cost. Then all requests of a signal are decoded in one call. If that still fails they
-are decoded one by one, so that a bad request fails alone.
+are decoded one by one, so that a bad request fails alone, and what the fast engine alone does not
+manage the reference takes over.
 """
 
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
-import ptars
 import pyarrow as pa
 from google.protobuf.message import DecodeError, Message
 
 from knowledge.schemas import ROWS, Signal, conform
+from receiver.engines import UndecodableError, available, columns
 from receiver.flat import Rows
 from receiver.logs import log_rows
 from receiver.metrics import metric_rows
 from receiver.principals import NOBODY, Principal
-from receiver.projection import logs_pb2, metrics_pb2, outline_pb2, trace_pb2
+from receiver.projection import outline_pb2
 from receiver.refusal import Refusal
+from receiver.settings import Engine
 from receiver.spans import span_rows
 from receiver.top_services import Service
 from receiver.wire import count_items
@@ -32,11 +36,16 @@ COUNT_ON_WIRE_FROM_BYTES: Final = 4 * 2**20
 costs a few hundred MB for a moment, and counting would cost an honest one 15 % more."""
 
 
+_BUCKETS_PER_ITEM: Final = 64
+"""So many buckets of an exponential histogram count as one item more; SDKs have up to 160."""
+_MORE: Final = 0x80
+"""The bit of a varint that says that it goes on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
     """How the requests of one signal are built, and what makes rows of them."""
 
-    message: type[Message]
     outline: type[Message]
     fields: tuple[str, str, str]
     """The lists of resources, of scopes and of items."""
@@ -49,14 +58,12 @@ class _Form:
 
 _FORMS: Final[dict[Signal, _Form]] = {
     "traces": _Form(
-        message=trace_pb2.TracesData,
         outline=outline_pb2.TracesOutline,
         fields=("resource_spans", "scope_spans", "spans"),
         path=(frozenset({1}), frozenset({2}), frozenset({2})),
         rows=span_rows,
     ),
     "metrics": _Form(
-        message=metrics_pb2.MetricsData,
         outline=outline_pb2.MetricsOutline,
         fields=("resource_metrics", "scope_metrics", "metrics"),
         path=(
@@ -69,22 +76,12 @@ _FORMS: Final[dict[Signal, _Form]] = {
         rows=metric_rows,
     ),
     "logs": _Form(
-        message=logs_pb2.LogsData,
         outline=outline_pb2.LogsOutline,
         fields=("resource_logs", "scope_logs", "log_records"),
         path=(frozenset({1}), frozenset({2}), frozenset({2})),
         rows=log_rows,
     ),
 }
-_POOL: Final = ptars.HandlerPool(
-    [trace_pb2.DESCRIPTOR, metrics_pb2.DESCRIPTOR, logs_pb2.DESCRIPTOR],
-    config=ptars.PtarsConfig(list_value_nullable=True),
-)
-_HANDLERS: Final = {
-    signal: _POOL.get_for_message(form.message.DESCRIPTOR) for signal, form in _FORMS.items()
-}
-
-
 _Sent = tuple[bytes, Principal]
 
 
@@ -107,6 +104,9 @@ class Decoded:
     rejected_of: Mapping[Service, int]
     """Items that cannot be used, by their service."""
 
+    by_reference: int = 0
+    """Requests that the reference engine decoded."""
+
 
 def decode(
     signal: Signal,
@@ -114,15 +114,19 @@ def decode(
     *,
     items_max: int,
     principals: Sequence[Principal] = (),
+    engine: Engine = "fast",
 ) -> Decoded:
     """Decode requests of one signal together; a bad one is refused alone.
 
-    `principals`: per request who sent it; nobody is named where it is left out.
+    `principals`: per request who sent it; nobody is named where it is left out. `engine`: the one
+    to try first, if it can be had.
     """
     sent = list(zip(bodies, principals or [NOBODY] * len(bodies), strict=True))
     checked = [_check(_FORMS[signal], body, items_max) for body in bodies]
     good = [index for index, found in enumerate(checked) if isinstance(found, int)]
-    rows, refused = _rows_or_culprits(signal, [sent[index] for index in good])
+    rows, refused, by_reference = _rows_or_culprits(
+        signal, [sent[index] for index in good], available(engine)
+    )
     outcomes: list[Mapping[str, int] | Refusal] = [
         {} if isinstance(found, int) else found for found in checked
     ]
@@ -137,6 +141,7 @@ def decode(
         items=tuple(found if isinstance(found, int) else 0 for found in checked),
         repaired=rows.repaired,
         rejected_of=rows.rejected_of,
+        by_reference=by_reference,
     )
 
 
@@ -173,50 +178,90 @@ def _count(request: Any, fields: tuple[str, str, str], most: int) -> tuple[int, 
             if total > most:
                 return total, count
             if items == "metrics":
-                points = sum(map(_point_count, found))
-                total += points
-                count += points
+                for points, weight in map(_point_counts, found):
+                    total += weight
+                    count += points
             else:
                 count += len(found)
     return total, count
 
 
-def _point_count(metric: Any) -> int:
+def _point_counts(metric: Any) -> tuple[int, int]:
+    """Return how many points there are, and what they count for: many buckets for more than one.
+
+    Raises:
+        DecodeError: bucket counts end within a number.
+    """
     kind = metric.WhichOneof("data")
-    return len(getattr(metric, kind).data_points) if kind else 0
+    if kind is None:
+        return 0, 0
+    points = getattr(metric, kind).data_points
+    if kind != "exponential_histogram":
+        return len(points), len(points)
+    packed = [counts for point in points for counts in point.positive.bucket_counts]
+    if any(counts and counts[-1] & _MORE for counts in packed):
+        raise DecodeError("bucket counts end within a number")
+    return len(points), len(points) + sum(map(len, packed)) // _BUCKETS_PER_ITEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """Some requests together: their rows, or why there are none."""
+
+    rows: Rows | None = None
+    refusal: Refusal | None = None
+    is_of_engine: bool = False
+    """Whether it was the engine that failed, so that another one may do better."""
 
 
 def _rows_or_culprits(
-    signal: Signal, sent: Sequence[_Sent]
-) -> tuple[Rows, Sequence[Refusal | None]]:
-    """Return the rows of the requests that can be decoded, and a refusal for each that cannot."""
-    rows, refusal = _attempt(signal, sent)
-    if rows is not None:
-        return rows, [None] * len(sent)
-    alone = [_attempt(signal, [one])[1] for one in sent] if len(sent) > 1 else [refusal]
-    innocent = [one for one, refusal in zip(sent, alone, strict=True) if refusal is None]
-    rows, refusal = _attempt(signal, innocent)
-    if rows is not None:
-        return rows, alone
-    return _rows(signal, []), [one or refusal for one in alone]
+    signal: Signal, sent: Sequence[_Sent], engine: Engine
+) -> tuple[Rows, Sequence[Refusal | None], int]:
+    """Return the rows of the requests that can be decoded, and a refusal for each that cannot.
+
+    The third is how many of them the reference decoded.
+    """
+    together = _attempt(signal, sent, [engine] * len(sent))
+    if together.rows is not None:
+        return together.rows, [None] * len(sent), len(sent) if engine == "reference" else 0
+    engines: list[Engine] = [engine] * len(sent)
+    refusals: list[Refusal | None] = []
+    for index, one in enumerate(sent):
+        alone = _attempt(signal, [one], [engine])
+        if alone.is_of_engine and engine != "reference":
+            engines[index] = "reference"
+            alone = _attempt(signal, [one], ["reference"])
+        refusals.append(alone.refusal)
+    good = [index for index, refusal in enumerate(refusals) if refusal is None]
+    innocent, used = [sent[index] for index in good], [engines[index] for index in good]
+    together = _attempt(signal, innocent, used)
+    if together.is_of_engine:
+        used = ["reference"] * len(good)
+        together = _attempt(signal, innocent, used)
+    if together.rows is not None:
+        return together.rows, refusals, used.count("reference")
+    return _rows(signal, [], []), [one or together.refusal for one in refusals], 0
 
 
-def _attempt(signal: Signal, sent: Sequence[_Sent]) -> tuple[Rows | None, Refusal | None]:
+def _attempt(signal: Signal, sent: Sequence[_Sent], engines: Sequence[Engine]) -> _Attempt:
     try:
-        return _rows(signal, sent), None
+        return _Attempt(rows=_rows(signal, sent, engines))
     except ValueError as error:
-        return None, Refusal(reason="malformed", message=f"cannot be decoded: {error}")
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":  # of ptars; derives from BaseException
-            return None, Refusal(reason="malformed", message="cannot be decoded")
-        if not isinstance(error, Exception):
-            raise
+        refusal = Refusal(reason="malformed", message=f"cannot be decoded: {error}")
+        return _Attempt(refusal=refusal, is_of_engine=isinstance(error, UndecodableError))
+    except Exception:  # noqa: BLE001 - whatever it is, it is this request's alone
         traceback.print_exc(file=sys.stderr)
-        return None, Refusal(reason="broken", message="the receiver failed on this request")
+        refusal = Refusal(reason="broken", message="the receiver failed on this request")
+        return _Attempt(refusal=refusal)
 
 
-def _rows(signal: Signal, sent: Sequence[_Sent]) -> Rows:
-    columns = _HANDLERS[signal].list_to_record_batch([body for body, _ in sent])
-    rows = _FORMS[signal].rows(columns, [principal for _, principal in sent])
+def _rows(signal: Signal, sent: Sequence[_Sent], engines: Sequence[Engine]) -> Rows:
+    """Return the rows of requests; each run of the same engine is decoded in one call."""
+    runs = [
+        columns(engine, signal, [body for (body, _), _ in run])
+        for engine, run in groupby(zip(sent, engines, strict=True), key=itemgetter(1))
+    ] or [columns("reference", signal, [])]
+    decoded = runs[0] if len(runs) == 1 else pa.concat_batches(runs)
+    rows = _FORMS[signal].rows(decoded, [principal for _, principal in sent])
     conform(rows.batch.schema, ROWS[signal], f"decoded {signal}")
     return rows

@@ -66,7 +66,7 @@ def sender_of(call: Any, principal: Principal, identity: Identity) -> Sender:
         return Sender(client_of(call.peer()), NOBODY, "grpc")
     if principal is BY_CERTIFICATE:
         told = call.auth_context()
-        names = [name.decode() for name in told.get("x509_subject_alternative_name", ())]
+        names = [name.decode() for kind in ("peer_uri", "peer_dns") for name in told.get(kind, ())]
         names += [f"CN={name.decode()}" for name in told.get("x509_common_name", ())]
         principal = identity.of_certificate(names)
     return Sender(principal.name, principal, "grpc")

@@ -11,14 +11,20 @@ from receiver.settings import ReceiverSettings
 from receiver.tls import Certificates
 from receiver.watched import Watched
 
+UNREAD_BYTES_MAX: Final = 256 * 2**10
+"""Of one body: a usual request of an SDK comes as a whole, of a Collector's the first part. A body
+that is read gets a window of its own, up to 1 MiB at a time."""
+
 _CHEAP: Final = (
     ("grpc.so_reuseport", 1),  # several receivers may share one port
     # frames of a whole message; wider reads beside it cost less no more, and 30 KiB a connection
     ("grpc.http2.max_frame_size", 2**24 - 1),
 )
 _BOUNDS: Final = (
-    # What comes of a body that nobody reads yet.
-    ("grpc.http2.lookahead_bytes", 64 * 2**10),
+    # What comes of a body that nobody reads yet. The probe would widen it to megabytes a stream,
+    # which no gate sees, and a refusal would first have taken in the whole body.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", UNREAD_BYTES_MAX),
     # Compressed messages come as they are: we inflate them, and bound what that takes.
     ("grpc.per_message_decompression", 0),
     ("grpc.max_connection_age_grace_ms", 30_000),

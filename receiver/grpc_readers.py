@@ -1,8 +1,8 @@
 """Bodies of gRPC requests while they come in: bounded in number and in time.
 
 grpcio tells nothing of a message before it is whole, and holds what has come of it. So a body is
-read only by one of a few readers; unread, no more of it comes than a window of 64 KiB. Who takes
-long gives its place up: soon if its client has several such, at the limit in any case, at once if
+read only by one of a few readers; unread, no more of it comes than a small window. Who takes long
+gives its place up: soon if its client has several such, at the limit in any case, at once if
 another client finds all places taken. Its stream is cancelled, which exporters take for a reason to
 try again.
 """
@@ -48,7 +48,7 @@ class Readers:
         monotonic_s: Callable[[], float],
     ) -> None:
         """A request waits `wait_s` for a place before it is refused."""
-        self._places = places
+        self._places = self._places_max = places
         self._body_max_s = body_max_s
         self._wait_s = wait_s
         self._monotonic_s = monotonic_s
@@ -70,6 +70,12 @@ class Readers:
             reader = Reader(client, cancel, self._monotonic_s())
             self._reading[reader] = None
             return reader
+
+    def open(self, ratio: float) -> None:
+        """Give out up to `ratio` of the places from now on, one at least."""
+        with self._free:
+            self._places = max(1, round(ratio * self._places_max))
+            self._free.notify_all()
 
     def leave(self, reader: Reader) -> None:
         """Give the place back."""

@@ -17,18 +17,22 @@ from knowledge.schemas import Signal
 from receiver.admission import Gate
 from receiver.answers import accepted, refused
 from receiver.grpc_calls import SERVICES, Exports, sender_of
+from receiver.grpc_health import health_handler
 from receiver.grpc_options import credentials_of, options_of
 from receiver.grpc_readers import LOOK_S, Readers
 from receiver.identify import NOT_KNOWN, Identity, Sender
-from receiver.inflate import TooLargeError, coding_of, inflate
-from receiver.pipeline import Outcome, Pipeline
+from receiver.inflate import Coding, TooLargeError, coding_of, inflate
+from receiver.pending import Outcome
+from receiver.pipeline import Pipeline
 from receiver.principals import Principal
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
 from receiver.tls import Certificates
 from receiver.watched import Watched
 
-HEALTH_BYTES_MAX: Final = 1024
+_USUAL_RATIO: Final = 8
+"""What telemetry comes to when it is inflated, as a rule (ids are random)."""
+
 _PLACE_WAIT_S: Final = 1.0
 """How long a request waits for a place among the readers."""
 
@@ -78,9 +82,8 @@ class GrpcServer:
         self._server.add_generic_rpc_handlers((Exports(identity, self._export, self._deny),))
         self._health = health.HealthServicer(
             experimental_non_blocking=True,  # a watcher must not hold a thread
-            experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
         )
-        self._server.add_generic_rpc_handlers((_health_handler(self._health),))
+        self._server.add_generic_rpc_handlers((health_handler(self._health, self._readers),))
         self.tell(ready=False)
         host, _, port = settings.grpc_listen.rpartition(":")
         try:
@@ -101,6 +104,11 @@ class GrpcServer:
         status = serving.SERVING if ready else serving.NOT_SERVING
         for name in ("", *SERVICES):
             self._health.set(name, status)
+
+    def open(self, ratio: float) -> None:
+        """Serve up to `ratio` of what may be served from now on; the rest is refused unread."""
+        self._threads.open(ratio)
+        self._readers.open(ratio)
 
     def start(self) -> None:
         """Serve."""
@@ -137,7 +145,7 @@ class GrpcServer:
     def _outcome(
         self, signal: Signal, bodies: Iterator[bytes], sender: Sender, call: Any
     ) -> Outcome:
-        refusal = self._pipeline.gate.foretell(sender.client)
+        refusal = self._pipeline.foretell(sender.client)
         if refusal is not None:  # unread: most of the body does not even come
             return self._counted(refusal)
         reader = self._readers.enter(sender.client, call.cancel)
@@ -149,23 +157,30 @@ class GrpcServer:
             self._readers.leave(reader)
         if body is None:
             return self._counted(Refusal(reason="malformed", message="expected one message"))
-        try:
-            whole = self._inflated(body)
-        except TooLargeError as error:
-            message = f"{error} (receiver.max_message_bytes)"
-            return self._counted(Refusal(reason="too_large", message=message))
-        except ValueError as error:
-            return self._counted(Refusal(reason="malformed", message=str(error)))
+        coding = coding_of(body)
+        whole = body if coding is None else self._inflated(body, coding, sender.client)
+        if isinstance(whole, Refusal):
+            return self._counted(whole)
         return self._pipeline.export(signal, whole, sender, wire_bytes=len(body))
 
     def _counted(self, refusal: Refusal) -> Refusal:
-        return self._pipeline.count_refusal(refusal)
+        return self._pipeline.count_unread(refusal)
 
-    def _inflated(self, body: bytes) -> bytes:
-        coding = coding_of(body)
-        if coding is None:
-            return body
-        return inflate(body, coding, self._settings.max_message_bytes)
+    def _inflated(self, body: bytes, coding: Coding, client: str) -> bytes | Refusal:
+        """Inflate a body; until it is admitted, about what it comes to is set aside."""
+        limit_bytes, incoming = self._settings.max_message_bytes, self._pipeline.incoming
+        size_bytes = min(_USUAL_RATIO * len(body), limit_bytes)
+        refusal = incoming.enter(size_bytes, client)
+        if refusal is not None:
+            return refusal
+        try:
+            return inflate(body, coding, limit_bytes)
+        except TooLargeError as error:
+            return Refusal(reason="too_large", message=f"{error} (receiver.max_message_bytes)")
+        except ValueError as error:
+            return Refusal(reason="malformed", message=str(error))
+        finally:
+            incoming.leave(size_bytes, client)
 
     def _deny(self, _bodies: Iterator[bytes], call: Any) -> bytes:
         """Answer one that does not show who it is; its body stays unread."""
@@ -180,26 +195,3 @@ class GrpcServer:
         call.set_code(answer.code)
         call.set_details(answer.message)
         return b""
-
-
-def _health_handler(servicer: Any) -> Any:
-    """Return the health service's handler; nobody shows who he is there, so it reads little."""
-    told = health_pb2.HealthCheckResponse.SerializeToString
-    return grpc.method_handlers_generic_handler(
-        "grpc.health.v1.Health",
-        {
-            "Check": grpc.unary_unary_rpc_method_handler(servicer.Check, _asked_health, told),
-            "Watch": grpc.unary_stream_rpc_method_handler(servicer.Watch, _asked_health, told),
-        },
-    )
-
-
-def _asked_health(body: bytes) -> Any:
-    """Read whose health is asked for.
-
-    Raises:
-        ValueError: it is longer than any name; grpcio refuses the call and keeps nothing of it.
-    """
-    if len(body) > HEALTH_BYTES_MAX:
-        raise ValueError(f"a health request of {len(body)} bytes, over {HEALTH_BYTES_MAX}")
-    return health_pb2.HealthCheckRequest.FromString(body)

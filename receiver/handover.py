@@ -211,7 +211,7 @@ class Handover:
                 elif self._told:
                     told = self._told.popleft()
         if frame is not None:
-            connection.send_frame(frame, self._counters.snapshot())
+            connection.send_frame(frame, self._counters.snapshot)
         else:
             connection.send_header(told if told is not None else self._heartbeat())
         return True

@@ -38,11 +38,16 @@ class Body:
         self._parts.append(piece)
         return None
 
+    def whole(self) -> bytes:
+        """Return the whole body, which stays announced until it is dropped."""
+        parts, self._parts = self._parts, []
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
     def take(self) -> bytes:
         """Return the whole body; nothing is held any more."""
-        parts = self._parts
+        whole = self.whole()
         self.drop()
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return whole
 
     def drop(self) -> None:
         """Hold nothing any more."""

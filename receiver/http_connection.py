@@ -18,7 +18,7 @@ from receiver.http_limits import State
 from receiver.http_route import Export, Mistake, Preflight, cors, find, preflight
 from receiver.http_wire import CONTINUE, render
 from receiver.identify import Sender
-from receiver.pipeline import Outcome
+from receiver.pending import Outcome, Pending
 from receiver.refusal import Refusal
 
 HEAD_BYTES_MAX: Final = 32 * 2**10
@@ -38,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._sender = Sender("")
         self.opened_s = self.changed_s = time.monotonic()
         self.state: State = "idle"
+        self.pending: Pending | None = None
         self.close_after = False
         self._forget()
 
@@ -176,7 +177,8 @@ class Connection(asyncio.Protocol):
         if isinstance(found, Export):
             self.state = "busy"
             self._exporting = found
-            self._host.export(self, found, self.body.take(), self._sender)
+            body, self.body = self.body, Body(self._host)  # it is theirs now
+            self._host.export(self, found, body, self._sender)
         elif isinstance(found, Mistake):
             self._host.count(found.reason)
             self._write(mistake_answer(found))
@@ -242,7 +244,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         what = self._what
         assert isinstance(what, Export)
-        self._host.count(refusal.reason)
+        self._host.count_unread(refusal)
         self._end_with(outcome_answer(refusal, what.signal, what.encoding))
 
     def _mistake(self, mistake: Mistake) -> None:

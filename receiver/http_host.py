@@ -34,8 +34,11 @@ class Host(Protocol):
     def release(self, size_bytes: int, client: str) -> None:
         """Return memory that was set aside."""
 
-    def export(self, connection: Any, what: Export, body: bytes, sender: Sender) -> None:
+    def export(self, connection: Any, what: Export, body: Any, sender: Sender) -> None:
         """Work on a request; `Connection.settled` is called in the loop once it is done."""
+
+    def count_unread(self, refusal: Refusal) -> Refusal:
+        """Count an export that is refused before its body is whole."""
 
     def count(self, reason: str) -> None:
         """Count a refusal that was decided here."""

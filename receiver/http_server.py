@@ -18,16 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from knowledge.schemas import Signal
-from receiver.admission import Gate
 from receiver.counters import Counters
 from receiver.grpc_server import REMEDY, ListenError
+from receiver.http_body import Body
 from receiver.http_connection import Connection
 from receiver.http_limits import judge
 from receiver.http_route import Export, Mistake
 from receiver.http_tls import Tls
 from receiver.identify import NOT_KNOWN, Identity, Sender
 from receiver.inflate import TooLargeError, inflate
-from receiver.pipeline import Outcome, Pipeline, not_in_time
+from receiver.pending import Outcome
+from receiver.pipeline import Pipeline
 from receiver.principals import NOBODY, Principal
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
@@ -66,11 +67,6 @@ class HttpServer:
         self._counters = counters
         self._identity = identity
         self._certificates = certificates
-        self._incoming = Gate(
-            bytes_max=settings.inflight_bytes_max,
-            requests_max=settings.http_connections_max,
-            monotonic_s=time.monotonic,
-        )
         self._socket = _bound(settings.http_listen)
         host = settings.http_listen.rpartition(":")[0]
         self.address: Final = f"{host}:{self._socket.getsockname()[1]}"
@@ -140,11 +136,16 @@ class HttpServer:
 
     def reserve(self, size_bytes: int, client: str) -> Refusal | None:
         """Set memory aside for a body that is on its way."""
-        return self._incoming.enter(size_bytes, client)
+        told = self._pipeline.foretell(client)
+        return self._pipeline.incoming.enter(size_bytes, client) if told is None else told
 
     def release(self, size_bytes: int, client: str) -> None:
         """Return memory that was set aside."""
-        self._incoming.leave(size_bytes, client)
+        self._pipeline.incoming.leave(size_bytes, client)
+
+    def count_unread(self, refusal: Refusal) -> Refusal:
+        """Count an export that is refused before its body is whole."""
+        return self._pipeline.count_unread(refusal)
 
     def count(self, reason: str) -> None:
         """Count a refusal that was decided before the pipeline."""
@@ -154,21 +155,26 @@ class HttpServer:
         """Return the time as HTTP writes it."""
         return self._date
 
-    def export(self, connection: Connection, what: Export, body: bytes, sender: Sender) -> None:
+    def export(self, connection: Connection, what: Export, body: Body, sender: Sender) -> None:
         """Work on a request; the connection is told in the loop once it is done."""
+        connection.pending = None
         if what.encoding == "protobuf" and what.coding == "identity":
-            self._submit(connection, what.signal, body, sender)
-        elif what.encoding == "protobuf" and len(body) <= _INLINE_BYTES:
+            self._submit(connection, what.signal, body.take(), sender)
+        elif what.encoding == "protobuf" and body.received_bytes <= _INLINE_BYTES:
             self._prepare(connection, what, body, sender)
         else:
             self._worker.submit(self._prepare, connection, what, body, sender)
 
     # by any thread
 
-    def _prepare(self, connection: Connection, what: Export, body: bytes, sender: Sender) -> None:
-        """Make the protobuf of a request that is compressed or JSON, and hand it on."""
-        wire_bytes = len(body)
+    def _prepare(self, connection: Connection, what: Export, held: Body, sender: Sender) -> None:
+        """Make the protobuf of a request that is compressed or JSON, and hand it on.
+
+        What was set aside for its body is given back once the pipeline has it.
+        """
+        wire_bytes = held.received_bytes
         try:
+            body = held.whole()
             if what.coding != "identity":
                 body = inflate(body, what.coding, self.body_bytes_max)
             if what.encoding == "json":
@@ -182,6 +188,8 @@ class HttpServer:
             self._settle(connection, Refusal(reason="malformed", message=str(error)))
         else:
             self._submit(connection, what.signal, body, sender, wire_bytes)
+        finally:
+            held.drop()
 
     def _submit(
         self,
@@ -191,7 +199,7 @@ class HttpServer:
         sender: Sender,
         wire_bytes: int = 0,
     ) -> None:
-        self._pipeline.submit(
+        connection.pending = self._pipeline.submit(
             signal,
             body,
             sender,
@@ -201,7 +209,7 @@ class HttpServer:
 
     def _settle(self, connection: Connection, refusal: Refusal) -> None:
         """Refuse what the pipeline has not seen."""
-        self._tell(connection, self._pipeline.count_refusal(refusal))
+        self._tell(connection, self.count_unread(refusal))
 
     def _tell(self, connection: Connection, outcome: Outcome) -> None:
         """Have the loop answer; it is woken once for many."""
@@ -250,7 +258,7 @@ class HttpServer:
                 case "slow":
                     connection.time_out()
                 case "unanswered":
-                    connection.settled(self._pipeline.count_refusal(not_in_time()))
+                    connection.settled(self._pipeline.give_up(connection.pending))
                 case "keep" if now_s > expires_s or self._draining:
                     connection.grow_old()
                 case _:

@@ -11,11 +11,12 @@ from typing import Final
 import pyarrow as pa
 
 from receiver.counters import Counters
+from receiver.engines import why_slow
 from receiver.grpc_server import GrpcServer, ListenError
 from receiver.handover import Handover
 from receiver.http_server import HttpServer
 from receiver.identify import Identity
-from receiver.memory import keep_large_buffers
+from receiver.memory import keep_large_buffers, settle
 from receiver.pipeline import Pipeline
 from receiver.pressure import measure
 from receiver.readiness import Readiness
@@ -34,6 +35,7 @@ class Receiver:
 
     def __init__(self, settings: ReceiverSettings) -> None:
         """Bind the addresses, take a folder for the log; raises ListenError or FolderError."""
+        settings = settings.within(measure(settings.memory_bytes_max).limit_bytes)
         self._settings = settings
         self.epoch = uuid.uuid4().hex
         self.counters = Counters()
@@ -62,12 +64,16 @@ class Receiver:
             raise
 
         self.readiness = Readiness(
-            gate=self._pipeline.gate,
+            narrow=self._narrow,
             counters=self.counters,
             connected=lambda: self._handover.connected,
             measure=lambda: measure(settings.memory_bytes_max),
             tell=lambda ready: self._grpc.tell(ready=ready),
         )
+
+    def _narrow(self, ratio: float) -> None:
+        for gate in (self._pipeline.gate, self._pipeline.incoming, self._grpc):
+            gate.open(ratio)
 
     def _opened_log(self) -> Log:
         settings = LogSettings(
@@ -92,6 +98,11 @@ class Receiver:
         """Whether the brain is there."""
         return self._handover.connected
 
+    def in_flight(self) -> tuple[int, int]:
+        """Return the requests and the bytes that are held, admitted or not yet."""
+        gates = (self._pipeline.gate.in_flight(), self._pipeline.incoming.in_flight())
+        return sum(requests for requests, _ in gates), sum(size for _, size in gates)
+
     def start(self) -> None:
         """Serve, and say where; returns at once."""
         if self._log is not None:
@@ -103,6 +114,9 @@ class Receiver:
         sys.stderr.write(
             f"receiver listening grpc={self.address} http={self.http_address} epoch={self.epoch}\n"
         )
+        slow = why_slow(self._settings.decoder)
+        if slow is not None:
+            sys.stderr.write(f"receiver: {slow}\n")
         sys.stderr.flush()
         self.readiness.start()
 
@@ -139,6 +153,7 @@ def run(settings: ReceiverSettings) -> int:
         sys.stderr.write(f"{error}\n")
         return CANNOT_LISTEN
     receiver.start()
+    settle()
     stop.wait()
     receiver.stop()
     return 0

@@ -7,53 +7,42 @@ put one after the other, in the order of `_KINDS`.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from knowledge.schemas import METRICS
-from receiver.flat import (
-    Flat,
-    Rows,
-    constant_label,
-    flatten,
-    keep_usable,
-    text,
-    times,
-    within,
-)
-from receiver.folding import metric_names
-from receiver.nesting import parent_indices
+from receiver.durations import Durations, Points, durations, no_durations
+from receiver.flat import Flat, Rows, flatten, keep_usable, text, times, within
+from receiver.folding import FoldedMetrics, fold_metrics
+from receiver.nesting import Indices, parent_indices
 from receiver.principals import Principal
+from receiver.streams import Hashes, hashes_of, joined, set_hashes
 
 _TEMPORALITY_MAX: Final = 2
 _NO_RECORDED_VALUE: Final = 1
+_KINDS: Final = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+_OF_NUMBERS: Final = frozenset({"gauge", "sum"})
+_OF_BUCKETS: Final = frozenset({"histogram", "exponential_histogram"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
-    """One kind of metric: its name here and in OTLP, and which columns its points have."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Metrics:
+    """The metrics of a batch, whatever their kind."""
 
-    name: str
-    has_temporality: bool = False
-    has_monotonic: bool = False
-    has_value: bool = False
-    has_buckets: bool = False
+    flat: Flat
+    folded: FoldedMetrics
+    resource_ids: Hashes
+    """Per metric."""
 
-
-_KINDS: Final = (
-    _Kind(name="gauge", has_value=True),
-    _Kind(name="sum", has_value=True, has_temporality=True, has_monotonic=True),
-    _Kind(name="histogram", has_temporality=True, has_buckets=True),
-    _Kind(name="exponential_histogram", has_temporality=True),
-    _Kind(name="summary"),
-)
+    ids: Hashes
+    """Per metric: of its resource, scope and name."""
 
 
 def metric_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
     """Return the data points of `decoded`, one row of it a request of one of `principals`."""
-    metrics = flatten(decoded.column("resource_metrics"), "scope_metrics", "metrics", principals)
+    metrics = _metrics(decoded, principals)
     parts = [_kind_rows(metrics, kind, len(decoded)) for kind in _KINDS]
     rejected = tuple(Counter[str]() for _ in range(len(decoded)))
     for part in parts:
@@ -72,68 +61,69 @@ def metric_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Row
     )
 
 
-def _kind_rows(metrics: Flat, kind: _Kind, requests: int) -> Rows:
+def _metrics(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> _Metrics:
+    groups = decoded.column("resource_metrics")
+    flat = flatten(groups, "scope_metrics", "metrics", principals)
+    folded = fold_metrics(text(flat.items.field("name")), text(flat.items.field("unit")))
+    scopes = groups.values.field("scope_metrics").values
+    scope_of = parent_indices(scopes.field("metrics"))
+    resource_ids = set_hashes(flat.resource_attributes)[flat.resource_of]
+    scope_ids = hashes_of(scopes.field("scope"))[scope_of]
+    return _Metrics(
+        flat=flat,
+        folded=folded,
+        resource_ids=resource_ids,
+        ids=joined(resource_ids, scope_ids, hashes_of(flat.items.field("name"))),
+    )
+
+
+def _kind_rows(metrics: _Metrics, kind: str, requests: int) -> Rows:
     """Return the points of one kind; those that say that they have no value are left out."""
-    data = metrics.items.field(kind.name)
+    data = metrics.flat.items.field(kind)
     lists = data.field("data_points")
     metric_of = parent_indices(lists)
     points = lists.values
     stale = points.field("flags").to_numpy() & _NO_RECORDED_VALUE != 0
     if stale.any():
         points, metric_of = points.filter(pa.array(~stale)), metric_of[~stale]
-    flat = Flat(
-        items=points,
-        resource_of=metrics.resource_of[metric_of],
-        request_of=metrics.request_of,
-        resource_attributes=metrics.resource_attributes,
-        principals=metrics.principals,
-    )
+    flat = replace(metrics.flat, items=points, resource_of=metrics.flat.resource_of[metric_of])
     time = times(points.field("time_unix_nano"))
-    metric = pa.array(metric_of)
+    found = _durations(metrics, kind, data, points, metric_of)
     columns = {
         "time_unix_ns": time,
-        "start_unix_ns": times(points.field("start_time_unix_nano")),
-        "name": metric_names(text(metrics.items.field("name"))).take(metric),
-        "unit": text(metrics.items.field("unit").take(metric)),
-        "type": constant_label(kind.name, len(points)),
-        **_meta(data, kind, metric),
-        **_numbers(points, kind),
+        "name": metrics.folded.names.take(pa.array(metric_of)),
+        "value": _values(points, kind),
+        **found.columns,
         **flat.labels(),
     }
-    tests = (("no time", time > 0),)
+    tests = (("no time", time > 0), *found.tests)
     rows = keep_usable(columns, METRICS, flat, tests, requests)
     return replace(rows, repaired={"no_recorded_value": int(stale.sum())})
 
 
-def _meta(data: pa.StructArray, kind: _Kind, metric_of: pa.Int32Array) -> dict[str, Any]:
-    """Return what a metric says of all its points."""
-    rows = len(metric_of)
-    return {
-        "is_monotonic": (
-            data.field("is_monotonic").take(metric_of)
-            if kind.has_monotonic
-            else pa.repeat(pa.scalar(False), rows)  # noqa: FBT003 - a scalar's only argument
-        ),
-        "temporality": (
-            within(data.field("aggregation_temporality").take(metric_of), _TEMPORALITY_MAX)
-            if kind.has_temporality
-            else pa.repeat(pa.scalar(0, pa.uint8()), rows)
-        ),
-    }
+def _durations(
+    metrics: _Metrics, kind: str, data: pa.StructArray, points: pa.StructArray, metric_of: Indices
+) -> Durations:
+    if kind not in _OF_BUCKETS or not len(points):
+        return no_durations(len(points))
+    of = pa.array(metric_of)
+    temporality = within(data.field("aggregation_temporality").take(of), _TEMPORALITY_MAX)
+    return durations(
+        Points(
+            points=points,
+            is_exponential=kind == "exponential_histogram",
+            names=metrics.folded.names.take(of),
+            units=metrics.folded.units.take(of),
+            is_old=metrics.folded.is_old[metric_of],
+            temporality=temporality,
+            resource_ids=metrics.resource_ids[metric_of],
+            metric_ids=metrics.ids[metric_of],
+        )
+    )
 
 
-def _numbers(points: pa.StructArray, kind: _Kind) -> dict[str, pa.Array]:
-    """Return the values of the points; null where their kind has no such value."""
-    rows = len(points)
-    columns = {
-        name: pa.nulls(rows, METRICS.field(name).type)
-        for name in ("value", "count", "sum", "bounds", "bucket_counts")
-    }
-    if kind.has_value:
-        whole = points.field("as_int").cast(pa.float64(), safe=False)
-        return columns | {"value": pc.coalesce(points.field("as_double"), whole)}
-    columns |= {"count": points.field("count"), "sum": points.field("sum")}
-    if kind.has_buckets:
-        columns["bounds"] = points.field("explicit_bounds")
-        columns["bucket_counts"] = points.field("bucket_counts")
-    return columns
+def _values(points: pa.StructArray, kind: str) -> pa.Array:
+    if kind not in _OF_NUMBERS:
+        return pa.nulls(len(points), pa.float64())
+    whole = points.field("as_int").cast(pa.float64(), safe=False)
+    return pc.coalesce(points.field("as_double"), whole)

@@ -217,6 +217,7 @@ _SCALARS: Final[dict[int, tuple[int, ValueEncoder]]] = {
         lambda value: _integer(value, 0, 2**32).to_bytes(4, "little"),
     ),
     FieldDescriptor.TYPE_UINT32: (_VARINT, lambda value: _varint(_integer(value, 0, 2**32))),
+    FieldDescriptor.TYPE_UINT64: (_VARINT, lambda value: _varint(_integer(value, 0, _WRAP))),
     FieldDescriptor.TYPE_SINT32: (
         _VARINT,
         lambda value: _varint(_zigzag(_integer(value, -(2**31), 2**31))),

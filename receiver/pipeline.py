@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from knowledge.frames import FrameAnswer
 from knowledge.schemas import SIGNALS, Signal
 from receiver.admission import Gate
 from receiver.counters import Counters, ack_counts
@@ -21,13 +20,11 @@ from receiver.decode import Decoded, decode
 from receiver.gather import Gathering
 from receiver.handover import Handover
 from receiver.identify import Sender, Transport
+from receiver.pending import Outcome, Pending, not_in_time, refusal_of
 from receiver.recent import RecentRequests
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
 from receiver.top_services import by_service
-
-Outcome = Mapping[str, int] | Refusal
-"""Rejected items by reason (none: all was kept), or why the request is refused."""
 
 ITEMS: Final[dict[Signal, str]] = {
     "traces": "spans",
@@ -36,44 +33,15 @@ ITEMS: Final[dict[Signal, str]] = {
 }
 
 
+FULL_S: Final = 0.5
+"""How long nothing is decoded for a brain that has no room: it makes some with each step."""
+
 _WIRE: Final[dict[Transport, str]] = {"grpc": "wire_bytes_grpc", "http": "wire_bytes_http"}
 ITEM_COUNTS: Final = {
     (signal, transport): (f"accepted_{items}_{transport}", f"refused_{items}_{transport}")
     for signal, items in ITEMS.items()
     for transport in _WIRE
 }
-
-
-class _Pending:
-    """One request that waits for its outcome."""
-
-    __slots__ = ("_settled", "body", "expires_monotonic_s", "items", "sender", "signal")
-
-    def __init__(
-        self,
-        signal: Signal,
-        body: bytes,
-        sender: Sender,
-        expires_monotonic_s: float,
-        settled: Callable[["_Pending", Outcome], None],
-    ) -> None:
-        self.signal = signal
-        self.body = body
-        self.sender = sender
-        self.expires_monotonic_s = expires_monotonic_s
-        self.items = 0
-        self._settled: Callable[[_Pending, Outcome], None] | None = settled
-
-    @property
-    def client(self) -> str:
-        """Return with whom it shares its turn."""
-        return self.sender.client
-
-    def settle(self, outcome: Outcome) -> None:
-        """Tell its sender; only the first time counts."""
-        settled, self._settled = self._settled, None
-        if settled is not None:
-            settled(self, outcome)
 
 
 class Pipeline:
@@ -95,7 +63,13 @@ class Pipeline:
             requests_max=settings.inflight_requests_max,
             monotonic_s=time.monotonic,
         )
-        self._gathering: Gathering[_Pending] = Gathering(
+        self.incoming: Final = Gate(
+            bytes_max=settings.inflight_bytes_max,
+            requests_max=settings.http_connections_max,
+            monotonic_s=time.monotonic,
+        )
+        self._full_until_s = 0.0
+        self._gathering: Gathering[Pending] = Gathering(
             wait_s=settings.batch_ms / 1e3, enough_bytes=settings.batch_bytes
         )
         self._decoder = threading.Thread(target=self._run, name="decoder", daemon=True)
@@ -109,6 +83,12 @@ class Pipeline:
         self._gathering.close()
         self._decoder.join()
 
+    def foretell(self, client: str) -> Refusal | None:
+        """Return why a request of any size would be refused now: its body need not be read."""
+        if time.monotonic() < self._full_until_s:
+            return Refusal(reason="brain_full", message="the buffers are full")
+        return self.gate.foretell(client)
+
     def export(
         self, signal: Signal, body: bytes, sender: Sender, *, wire_bytes: int = 0
     ) -> Outcome:
@@ -120,9 +100,9 @@ class Pipeline:
             outcomes.append(outcome)
             done.set()
 
-        self.submit(signal, body, sender, settled, wire_bytes=wire_bytes)
+        pending = self.submit(signal, body, sender, settled, wire_bytes=wire_bytes)
         if not outcomes and not done.wait(self._settings.handover_timeout_s):
-            return self.count_refusal(not_in_time())
+            return self.give_up(pending)
         return outcomes[0]
 
     def submit(
@@ -133,10 +113,11 @@ class Pipeline:
         settled: Callable[[Outcome], None],
         *,
         wire_bytes: int = 0,
-    ) -> None:
+    ) -> Pending | None:
         """Take one export request of `sender`; `settled` is called once, by any thread.
 
-        `wire_bytes`: its size as it came, if that is another one.
+        `wire_bytes`: its size as it came, if that is another one. Returns it while it waits, None
+        if it was settled at once.
 
         It is called with the rejected items by reason, or with a refusal. Who has waited for
         `handover_timeout_s` need not wait any longer: the outcome is unknown then.
@@ -145,40 +126,46 @@ class Pipeline:
         self._counters.add_all(
             {"requests": 1, "request_bytes": len(body), wire: wire_bytes or len(body)}
         )
-        refusal = self.gate.enter(len(body), sender.client) if body else None
+        refusal = self._handover.refusal() if body else None
         if refusal is None and body:
-            refusal = self._handover.refusal()
-            if refusal is not None:
-                self.gate.leave(len(body), sender.client)
+            refusal = self.gate.enter(len(body), sender.client)
         if refusal is not None:
-            settled(self.count_refusal(refusal))
-        elif not body:
+            settled(self._refused(refusal))
+            return None
+        if not body:
             settled({})
-        else:
-            self._gathering.put(
-                _Pending(
-                    signal,
-                    body,
-                    sender,
-                    time.monotonic() + self._settings.handover_timeout_s,
-                    lambda pending, outcome: self._left(pending, outcome, settled),
-                )
-            )
+            return None
+        pending = Pending(
+            signal,
+            body,
+            sender,
+            time.monotonic() + self._settings.handover_timeout_s,
+            lambda pending, outcome: self._left(pending, outcome, settled),
+        )
+        self._gathering.put(pending)
+        return pending
 
-    def _left(
-        self, pending: _Pending, outcome: Outcome, settled: Callable[[Outcome], None]
-    ) -> None:
+    def give_up(self, pending: Pending | None) -> Refusal:
+        """Refuse a request that has waited for `handover_timeout_s`, whatever becomes of it."""
+        refusal = not_in_time()
+        return self._refused(refusal) if pending is None or pending.count_once() else refusal
+
+    def _left(self, pending: Pending, outcome: Outcome, settled: Callable[[Outcome], None]) -> None:
         self.gate.leave(len(pending.body), pending.sender.client)
-        if isinstance(outcome, Refusal):
-            self.count_refusal(outcome)
+        if isinstance(outcome, Refusal) and pending.count_once():
+            self._refused(outcome)
         settled(outcome)
 
     def count(self, name: str, count: int = 1) -> None:
         """Count what a server noticed."""
         self._counters.add(name, count)
 
-    def count_refusal(self, refusal: Refusal) -> Refusal:
-        """Count a request that is refused, wherever that was decided; return its refusal."""
+    def count_unread(self, refusal: Refusal) -> Refusal:
+        """Count a request that a server refuses, which `submit` never saw; return its refusal."""
+        self._counters.add("requests")
+        return self._refused(refusal)
+
+    def _refused(self, refusal: Refusal) -> Refusal:
         self._counters.add(f"refused_{refusal.reason}")
         return refusal
 
@@ -189,7 +176,7 @@ class Pipeline:
                 if of_signal:
                     self._decode(signal, of_signal)
 
-    def _decode(self, signal: Signal, batch: Sequence[_Pending]) -> None:
+    def _decode(self, signal: Signal, batch: Sequence[Pending]) -> None:
         """Decode what is still waited for and hand it over; this thread survives any failure."""
         now_s = time.monotonic()
         began_s = batch[0].expires_monotonic_s - self._settings.handover_timeout_s
@@ -205,15 +192,18 @@ class Pipeline:
             for pending in live:
                 pending.settle(Refusal(reason="broken", message="the receiver failed"))
 
-    def _decode_and_submit(self, signal: Signal, live: Sequence[_Pending]) -> None:
+    def _decode_and_submit(self, signal: Signal, live: Sequence[Pending]) -> None:
         bodies = [pending.body for pending in live]
         decoded = decode(
             signal,
             bodies,
             items_max=self._settings.items_per_request_max,
             principals=[pending.sender.principal for pending in live],
+            engine=self._settings.decoder,
         )
-        kept: list[tuple[_Pending, Mapping[str, int]]] = []
+        if decoded.by_reference:
+            self._counters.add("reference_requests", decoded.by_reference)
+        kept: list[tuple[Pending, Mapping[str, int]]] = []
         for pending, outcome, count in zip(live, decoded.outcomes, decoded.items, strict=True):
             pending.items = count
             if isinstance(outcome, Refusal):
@@ -229,17 +219,19 @@ class Pipeline:
             signal,
             decoded.rows,
             expires_monotonic_s=max(pending.expires_monotonic_s for pending, _ in kept),
-            answered=lambda answer: self._answered(signal, decoded, kept, _refusal_of(answer)),
+            answered=lambda answer: self._answered(signal, decoded, kept, refusal_of(answer)),
         )
 
     def _answered(
         self,
         signal: Signal,
         decoded: Decoded,
-        kept: Sequence[tuple[_Pending, Mapping[str, int]]],
+        kept: Sequence[tuple[Pending, Mapping[str, int]]],
         refusal: Refusal | None,
     ) -> None:
         """Tell the senders of a frame what became of it, and count it."""
+        if refusal is not None and refusal.reason == "brain_full":
+            self._full_until_s = time.monotonic() + FULL_S
         if refusal is None:
             self._recent.add(signal, [pending.body for pending, _ in kept])
             rows = decoded.rows
@@ -253,7 +245,7 @@ class Pipeline:
         self,
         signal: Signal,
         rows: int,
-        kept: Sequence[tuple[_Pending, Mapping[str, int]]],
+        kept: Sequence[tuple[Pending, Mapping[str, int]]],
         refusal: Refusal | None,
     ) -> Mapping[str, int]:
         """Return what the requests of a frame add to the counts."""
@@ -274,23 +266,3 @@ class Pipeline:
                 ack_counts(round(1e6 * (until_s - p.expires_monotonic_s)) for p, _ in kept)
             )
         return counts
-
-
-def not_in_time() -> Refusal:
-    """Return the refusal of a request whose outcome is not known in time."""
-    return Refusal(reason="handover_timeout", message="the analysis did not answer in time")
-
-
-def _refusal_of(answer: FrameAnswer | Refusal | None) -> Refusal | None:
-    """Return why a frame was not kept, in the terms of its senders; None: it was."""
-    if answer is None:
-        return not_in_time()
-    if isinstance(answer, Refusal):
-        return answer
-    match answer.outcome:
-        case "kept":
-            return None
-        case "full":
-            return Refusal(reason="brain_full", message=answer.reason or "the buffers are full")
-        case _:
-            return Refusal(reason="broken", message=answer.reason or "the frame was not understood")

@@ -111,12 +111,15 @@ METRICS: Final = {
     "cpu.frequency": "system.cpu.frequency",
     "cpu.time": "system.cpu.time",
     "cpu.utilization": "system.cpu.utilization",
+    "db.client.connections.create_time": "db.client.connection.create_time",
     "db.client.connections.idle.max": "db.client.connection.idle.max",
     "db.client.connections.idle.min": "db.client.connection.idle.min",
     "db.client.connections.max": "db.client.connection.max",
     "db.client.connections.pending_requests": "db.client.connection.pending_requests",
     "db.client.connections.timeouts": "db.client.connection.timeouts",
     "db.client.connections.usage": "db.client.connection.count",
+    "db.client.connections.use_time": "db.client.connection.use_time",
+    "db.client.connections.wait_time": "db.client.connection.wait_time",
     "db.client.cosmosdb.active_instance.count": "azure.cosmosdb.client.active_instance.count",
     "db.client.cosmosdb.operation.request_charge": "azure.cosmosdb.client.operation.request_charge",
     "k8s.container.cpu.limit": "k8s.container.cpu.limit.desired",
@@ -166,6 +169,8 @@ METRICS: Final = {
     "otel.sdk.processor.span.processed.count": "otel.sdk.processor.span.processed",
     "otel.sdk.span.live.count": "otel.sdk.span.live",
     "process.open_file_descriptor.count": "process.unix.file_descriptor.count",
+    "rpc.client.duration": "rpc.client.call.duration",
+    "rpc.server.duration": "rpc.server.call.duration",
     "system.linux.memory.available": "system.memory.linux.available",
     "system.linux.memory.slab.usage": "system.memory.linux.slab.usage",
     "system.memory.shared": "system.memory.linux.shared",
@@ -173,3 +178,12 @@ METRICS: Final = {
     "system.network.dropped": "system.network.packet.dropped",
     "system.network.packets": "system.network.packet.count",
 }
+
+IN_MILLISECONDS: Final = (
+    "db.client.connections.create_time",
+    "db.client.connections.use_time",
+    "db.client.connections.wait_time",
+    "rpc.client.duration",
+    "rpc.server.duration",
+)
+"""Old names whose unit was ms; that of the new ones is s."""

@@ -36,14 +36,23 @@ def kinds(
     """Return the kinds, 0 for SERVER spans that are no requests."""
     is_stream = (end_unix_ns - start_unix_ns) >= int(STREAM_S_MIN * 1e9)
     if http.told.any():
-        is_stream = is_stream | (http.told & (http.values == _SWITCHING_PROTOCOLS))
-    is_none = (is_stream | _is_check(names)) & (kind == _SERVER)
+        is_stream = is_stream | is_switch(http)
+    # names repeat: each is looked at once
+    coded = names.dictionary_encode()
+    is_checked: Mask = is_check(coded.dictionary)[coded.indices.to_numpy()]
+    is_none = (is_stream | is_checked) & (kind == _SERVER)
     return np.where(is_none, np.uint8(_UNSPECIFIED), kind) if is_none.any() else kind
 
 
-def _is_check(names: pa.Array) -> Mask:
-    """Names repeat: each is looked at once."""
-    coded = names.dictionary_encode()
-    checks = pc.match_substring_regex(coded.dictionary, _CHECK, ignore_case=True)
-    found: Mask = checks.to_numpy(zero_copy_only=False)[coded.indices.to_numpy()]
+def is_switch(http: Picked) -> Mask:
+    """Return what was answered by another protocol: a socket that stays open."""
+    found: Mask = http.told & (http.values == _SWITCHING_PROTOCOLS)
+    return found
+
+
+def is_check(names: pa.StringArray) -> Mask:
+    """Return which names or routes are those of health checks."""
+    found: Mask = pc.match_substring_regex(names, _CHECK, ignore_case=True).to_numpy(
+        zero_copy_only=False
+    )
     return found

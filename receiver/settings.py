@@ -1,8 +1,11 @@
 """What a receiver can be told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+Engine = Literal["fast", "reference"]
+"""What makes columns of bytes: ptars, or protobuf alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,9 @@ class ReceiverSettings:
     """Spans, points or records of one request. Bounds what a few kB of empty items can cost; the
     Collector's default batch has 8,192."""
 
+    decoder: Engine = "fast"
+    """What decodes; the reference costs some six times as much, and needs protobuf only."""
+
     inflight_bytes_max: int = 256 * 2**20
     """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the
     largest, or 70 of the Collector's usual batches."""
@@ -129,6 +135,20 @@ class ReceiverSettings:
     stop_deadline_s: float = 10.0
     """How long a stop waits for the requests in flight, in seconds; more than the hand-over may
     take, less than the 30 s of Kubernetes."""
+
+    def within(self, memory_bytes: int) -> Self:
+        """Return the same, holding no more requests than fit into so much memory; 0: no limit.
+
+        A quarter of it for what waits for an answer, as much for what is not admitted yet, an
+        eighth for the recent ones: the rest is the process itself and what decoding takes.
+        """
+        if not memory_bytes:
+            return self
+        return replace(
+            self,
+            inflight_bytes_max=min(self.inflight_bytes_max, memory_bytes // 4),
+            recent_bytes_max=min(self.recent_bytes_max, memory_bytes // 8),
+        )
 
 
 def read_back(told: Mapping[str, Any]) -> ReceiverSettings:

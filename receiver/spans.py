@@ -21,22 +21,18 @@ from receiver.flat import (
     within,
 )
 from receiver.nesting import Bytes, Mask
+from receiver.outcomes import failures
 from receiver.principals import Principal
 from receiver.requests import kinds
-from receiver.semconv import GRPC_CODES, GRPC_SERVER_FAULTS, SPAN_MEANINGS
+from receiver.semconv import GRPC_CODES, SPAN_MEANINGS
 
-_SERVER: Final = 2
 _CLIENT: Final = 3
 _PRODUCER: Final = 4
 _KIND_MAX: Final = 5
 _STATUS_ERROR: Final = 2
-_HTTP_CLIENT_FAULT: Final = 400
-_HTTP_SERVER_FAULT: Final = 500
 _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 _SPANS: Final = Picker.of(SPAN_MEANINGS)
-_GRPC_SERVER_FAULTS: Final = np.array([name in GRPC_SERVER_FAULTS for name in GRPC_CODES])
-"""By the code's number."""
 _MADE_BY_THE_CALLER: Final = [
     GRPC_CODES.index(name) for name in ("CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
 ]
@@ -61,7 +57,7 @@ def span_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
         "end_unix_ns": end,
         "kind": requests,
         "name": names,
-        "is_error": _is_error(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
+        "is_error": failures(kind, _status(spans), picked["http_status"], picked["grpc_code"]),
         "is_answered": _is_answered(kind, picked["http_status"], picked["grpc_code"]),
         "peer": picked["peer"].label((kind == _CLIENT) | (kind == _PRODUCER)),
         "address": called_address(
@@ -95,24 +91,3 @@ def _is_answered(kind: Bytes, http: Picked, grpc: Picked) -> Mask:
     told: Mask = http.told | (grpc.told & ~np.isin(grpc.values, _MADE_BY_THE_CALLER))
     told &= kind == _CLIENT
     return told
-
-
-def _is_error(kind: Bytes, status: Mask, http: Picked, grpc: Picked) -> Mask:
-    """Return which spans are failures of the one who served (or, for a client, of the call).
-
-    Codes are believed before the status, since instrumentations set it for codes that are the
-    caller's fault: 4xx and NOT_FOUND must not page the owner of a server. A client's HTTP call
-    failed when its span says so, its gRPC call when the code is not OK.
-    Source: semantic conventions, http-spans.md and rpc/grpc.md.
-    """
-    error = status
-    if http.told.any():
-        code, told = http.values, http.told
-        fault = code >= _HTTP_SERVER_FAULT
-        judged = np.where(code >= _HTTP_CLIENT_FAULT, fault, error)
-        error = np.where((kind == _SERVER) & told, judged, error)
-    if grpc.told.any():
-        code, told = grpc.values, grpc.told
-        error = np.where((kind == _SERVER) & told, _GRPC_SERVER_FAULTS[code], error)
-        error = np.where((kind == _CLIENT) & told, code != 0, error)
-    return error

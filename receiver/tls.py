@@ -69,6 +69,8 @@ def names_in(certificate: Mapping[str, object] | None) -> tuple[str, ...]:
     subject: object = certificate.get("subject", ())
     assert isinstance(alternative, tuple)
     assert isinstance(subject, tuple)
-    names = [str(value) for kind, value in alternative if kind in {"URI", "DNS"}]
+    names = [
+        str(value) for wanted in ("URI", "DNS") for kind, value in alternative if kind == wanted
+    ]
     names += [f"CN={value}" for part in subject for key, value in part if key == "commonName"]
     return tuple(names)

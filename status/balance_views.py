@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, Field
 
+from knowledge.snapshot import StatusSnapshot
+
 
 class AutoscalerView(BaseModel):
     """What an autoscaler found at its last look."""
@@ -24,3 +26,53 @@ class SizingView(BaseModel):
     memory_target: float | None
     memory_upper: float | None
     confidence_days: float = Field(description="days of history that it rests on")
+
+
+class RemedyChoiceView(BaseModel):
+    """One choice among the remedies that the guards let pass."""
+
+    issue_id: str
+    context: str
+    rule: str = Field(description="what the rules take")
+    proposed: str = Field(description="what the bandit would take")
+    remedy: str = Field(description="what was taken")
+    propensity: float = Field(description="the probability with which it was taken")
+    policy: dict[str, float] = Field(description="the bandit's own probabilities")
+    reason: str
+
+
+class RemediesView(BaseModel):
+    """Who chooses among several remedies, and what is known of the chooser."""
+
+    mode: str = Field(description="rules, shadow, bandit")
+    is_promoted: bool = Field(description="whether it chooses, since it is proven")
+    is_fallen_back: bool = Field(description="whether it did worse than the rules, which are back")
+    judged_count: int = Field(description="choices among several whose outcome is known")
+    differing_count: int = Field(description="of these, where it prefers another than the rules")
+    drawn_count: int = Field(description="of these, by lot: they alone can prove anything")
+    gain: float | None = Field(description="the share that it heals more than the rules, estimated")
+    gain_lower: float | None = Field(description="... surely, at 95 %; above 0 it is proven")
+    reason: str
+    latest: list[RemedyChoiceView]
+
+
+def remedies_of(snapshot: StatusSnapshot) -> RemediesView | None:
+    """Return who chooses among remedies."""
+    report = snapshot.remedies
+    if report is None:
+        return None
+    told = {field: getattr(report, field) for field in RemediesView.model_fields}
+    told["latest"] = [
+        RemedyChoiceView(
+            issue_id=issue_id,
+            context=choice.context,
+            rule=choice.rule,
+            proposed=choice.proposed,
+            remedy=choice.remedy,
+            propensity=choice.propensity,
+            policy=dict(choice.policy),
+            reason=choice.reason,
+        )
+        for issue_id, choice in report.latest
+    ]
+    return RemediesView(**told)

@@ -28,6 +28,10 @@ _BY_PREFIX: Final = (
 _PLAIN: Final = {
     "requests": ("homeostat_receiver_requests_total", "Requests received."),
     "request_bytes": ("homeostat_receiver_inflated_bytes_total", "Bodies after inflating."),
+    "reference_requests": (
+        "homeostat_receiver_reference_requests_total",
+        "Requests that were decoded by protobuf alone, slowly.",
+    ),
     "brain_connections_lost": (
         "homeostat_receiver_brain_connections_lost_total",
         "Connections to the brain that broke.",

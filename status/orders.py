@@ -1,14 +1,14 @@
 """What people may tell the service: approve a plan, pause, resume. Each needs the token."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
-from knowledge.orders import Approval, Order, Pause, Resume
+from knowledge.orders import Approval, NotKeptError, Order, Pause, Resume
 
 NAME: Final = r"^[^\x00-\x1f\x7f]{1,200}$"
 PAUSE_S_MAX: Final = 30 * 86_400.0
@@ -17,13 +17,15 @@ PAUSE_S_MAX: Final = 30 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Where orders are handed in. `give` returns why an order cannot be taken, or None.
+    """Where orders are handed in.
 
+    `give` returns why an order cannot be taken, or None once it is durable; it raises
+    `NotKeptError` where it only holds.
     `token`: whoever knows it may give orders.
     """
 
     token: str
-    give: Callable[[Order], str | None]
+    give: Callable[[Order], Awaitable[str | None]]
     now_unix_ns: Callable[[], int]
 
 
@@ -57,7 +59,7 @@ class ResumeBody(_Body):
 
 
 class TakenView(BaseModel):
-    """The order was taken; it holds at once."""
+    """The order was taken: it holds at once, and is durable."""
 
     id: str
 
@@ -79,11 +81,16 @@ def orders_router(desk: Desk) -> APIRouter:
         responses={
             401: {"description": "the token is missing or wrong"},
             409: {"description": "there is nothing of that name to approve or to resume"},
+            503: {"description": "it holds from now on, but a crash would forget it: try again"},
         },
     )
 
-    def given(order: Order, name: str) -> TakenView:
-        refusal = desk.give(order)
+    async def given(order: Order, name: str) -> TakenView:
+        try:
+            refusal = await desk.give(order)
+        except NotKeptError as error:
+            text = f"it holds from now on, but is not kept: {error}; give it again"
+            raise HTTPException(503, text) from error
         if refusal is not None:
             raise HTTPException(409, refusal)
         return TakenView(id=name)
@@ -92,7 +99,7 @@ def orders_router(desk: Desk) -> APIRouter:
     async def approve(body: ApprovalBody) -> TakenView:
         """Approve one plan: exactly this change of exactly this state of its target, once."""
         order = Approval(digest=body.digest, by=body.by, given_unix_ns=desk.now_unix_ns())
-        return given(order, body.digest)
+        return await given(order, body.digest)
 
     @router.post("/pauses", status_code=201)
     async def pause(body: PauseBody) -> TakenView:
@@ -107,11 +114,13 @@ def orders_router(desk: Desk) -> APIRouter:
             given_unix_ns=now,
             expires_unix_ns=None if body.for_s is None else now + int(body.for_s * 1e9),
         )
-        return given(order, order.id)
+        return await given(order, order.id)
 
     @router.post("/resumes", status_code=201)
     async def resume(body: ResumeBody) -> TakenView:
         """End a pause, or let an escalated issue be treated again."""
-        return given(Resume(id=body.id, by=body.by, given_unix_ns=desk.now_unix_ns()), body.id)
+        return await given(
+            Resume(id=body.id, by=body.by, given_unix_ns=desk.now_unix_ns()), body.id
+        )
 
     return router

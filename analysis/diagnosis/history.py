@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from analysis.diagnosis.telemetry import READ, SLIM, Telemetry, empty, slim
-from analysis.slices import TelemetrySlice
+from analysis.slices import TelemetrySlice, reaching
 from knowledge.schemas import EVENT_TIME, SIGNALS, Signal
 
 HALVINGS_MAX: Final = 20
@@ -60,10 +60,14 @@ class History:
             frames[signal] = pl.concat(parts).filter(inside)
         return Telemetry(spans=frames["traces"], logs=frames["logs"], metrics=frames["metrics"])
 
-    def taken(self, part: TelemetrySlice) -> pl.DataFrame:
-        """Return the rows of a slice as they are held here: slim, and those of the sample only."""
+    def taken(self, part: TelemetrySlice, reaching_unix_ns: int | None = None) -> pl.DataFrame:
+        """Return the rows of a slice as they are held here: slim, and those of the sample only.
+
+        `reaching_unix_ns`: only of traces that reach beyond this time.
+        """
         if part.signal == "traces":
             raw, _ = part.traces(DRAWN_COUNT_MAX)
+            raw = raw if reaching_unix_ns is None else reaching(raw, reaching_unix_ns)
         else:
             raw = part.frame(READ[part.signal])
         rows = slim(part.signal, raw)

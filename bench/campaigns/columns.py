@@ -1,21 +1,23 @@
-"""Parcels of the twin to the rows that a receiver makes of them, without OTLP in between.
+"""Parcels of the twin to the rows that a receiver makes of them, spans and logs without OTLP.
 
 A test holds these rows against those of the real way: encoded, then decoded by the receiver.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import pyarrow as pa
 
-from knowledge.schemas import LABEL, LOGS, METRICS, SPANS, Signal
+from knowledge.schemas import LABEL, LOGS, SPANS, Signal
+from receiver.decode import decode
 from receiver.templates import templates
-from twin.otlp import MEMORY_LIMIT_BYTES, SERVER_PORT
-from twin.telemetry import DURATION_BOUNDS_S, LogRecord, Parcel, Sample, Source
+from twin.otlp import SERVER_PORT, Encoder
+from twin.telemetry import LogRecord, Parcel, Source
 
 KIND: Final = {"server": 2, "client": 3}
 SEVERITY: Final = {"INFO": 9, "ERROR": 17}
-CUMULATIVE: Final = 2
+_ITEMS_MAX: Final = 200_000
 _STRING_TAG: Final = b"\x0a"
 _RESOURCE: Final = ("namespace", "service", "version", "pod", "pod_uid")
 _SENDER: Final = {"principal": "", "is_verified": False}
@@ -57,33 +59,10 @@ def _spans(parcels: tuple[Parcel, ...]) -> pa.Table:
 
 
 def _metrics(parcels: tuple[Parcel, ...]) -> pa.Table:
-    rows: list[tuple[Any, ...]] = []
-    counts: list[tuple[Source, int]] = []
-    for parcel in parcels:
-        before = len(rows)
-        for sample in parcel.samples:
-            rows.extend(_points(sample))
-        counts.append((parcel.source, len(rows) - before))
-    names = [name for name in METRICS.names if name not in {*_RESOURCE, *_SENDER}]
-    columns = {name: [row[index] for row in rows] for index, name in enumerate(names)}
-    return _table(METRICS, {**columns, **_resources(counts)})
-
-
-def _points(sample: Sample) -> Iterator[tuple[Any, ...]]:
-    gauges = (
-        ("process.memory.usage", "By", sample.memory_ratio * MEMORY_LIMIT_BYTES),
-        ("k8s.pod.memory_limit_utilization", "1", sample.memory_ratio),
-        ("k8s.pod.cpu_limit_utilization", "1", sample.cpu_ratio),
-    )
-    time = sample.time_unix_ns
-    for name, unit, value in gauges:
-        yield time, 0, name, unit, "gauge", False, 0, value, None, None, None, None
-    for point in sample.durations:
-        yield (
-            *(time, sample.start_unix_ns, "http.server.request.duration", "s", "histogram", False),
-            *(CUMULATIVE, None, sum(point.buckets), point.sum_s),
-            *(list(DURATION_BOUNDS_S), list(point.buckets)),
-        )
+    """Points are few, and their streams have an identity that only what is sent tells."""
+    samples = [replace(parcel, spans=(), logs=()) for parcel in parcels if parcel.samples]
+    bodies = [export.message.SerializeToString() for export in Encoder().exports(samples)]
+    return pa.Table.from_batches([decode("metrics", bodies, items_max=_ITEMS_MAX).rows])
 
 
 def _logs(parcels: tuple[Parcel, ...]) -> pa.Table:

@@ -45,7 +45,7 @@ def is_healed(played: Played) -> bool:
 
 def is_visible(scenario: Scenario) -> bool:
     """Whether the telemetry that is left shows the sick service up to its users long enough."""
-    for happening in scenario.happenings:
+    for happening in (one for one in scenario.happenings if one.is_fault):
         dark = [t for t in scenario.troubles if _hides(t, happening.service)]
         seen_s = scenario.length_s - happening.at_s
         seen_s -= sum(
@@ -149,7 +149,7 @@ def _by_kind(stories: list[Played]) -> dict[str, dict[str, int]]:
             played.scenario.name, {"stories": 0, "visible": 0, "acted": 0, "wrong": 0, "healed": 0}
         )
         row["stories"] += 1
-        row["visible"] += is_visible(played.scenario)
+        row["visible"] += bool(played.faults) and is_visible(played.scenario)
         row["acted"] += bool(played.actions)
         row["wrong"] += bool(wrong_actions(played))
         row["healed"] += bool(played.faults) and is_healed(played)

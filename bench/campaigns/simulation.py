@@ -24,6 +24,7 @@ from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
 from knowledge.cluster import ClusterReport, WriteIntent, WriteOutcome
 from knowledge.journal import Journal
+from knowledge.orders import Order
 from knowledge.plans import Mode
 from knowledge.ticks import TickInputs, TickOutputs
 from twin.model import System
@@ -66,6 +67,9 @@ class NoJournal(Journal):
 
     def append_write(self, epoch: int, outcome: WriteOutcome) -> None:
         """Forget a write."""
+
+    def append_order(self, epoch: int, order: Order) -> None:
+        """Forget what a person said."""
 
     def latest_epoch(self) -> int:
         """Nobody else has begun one."""

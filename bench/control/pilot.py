@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from healing.control.q_agent import QAgent, QInput, QSettings, QState
 from healing.control.slo_autoscaler import SloSettings, SloState
+from homeostat.simulate.policies import Slo
 from twin.scaling.fluid_engine import FluidEngine
 from twin.scaling.judge import violations
 from twin.scaling.pod_models import DEFAULT_MODEL, PodModel
@@ -101,8 +102,6 @@ class Pilot:
 @lru_cache(maxsize=1)
 def trained_agent() -> Trained:
     """Train on synthetic days, the same each time; no recording is seen."""
-    from bench.control.policies import Slo  # noqa: PLC0415 - the policies use the pilot
-
     settings = QSettings(mode="active")
     state, rng = QState(), Random(11)
     for episode in range(EPISODES):

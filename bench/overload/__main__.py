@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from bench.sender import wait_until_acknowledged
 
 OUT: Final = Path("out/overload.json")
 MEMORY_BYTES_MAX: Final = 512 * 2**20
+BRAIN_BYTES_MAX: Final = 2 * 2**30
 SPANS: Final = 2048
 PEAK_CONSUMERS: Final = 24
 ADVISED_S: Final = 1.5
@@ -44,7 +46,7 @@ receiver:
   principals_file: {directory}/principals.yaml
   memory_bytes_max: {memory}
 status: {{listen: "127.0.0.1:{web}"}}
-analysis: {{lateness_s: 1.0, retention_s: 17.0}}
+analysis: {{lateness_s: 1.0, retention_s: 17.0, memory_bytes_max: {brain_memory}}}
 """
 
 
@@ -93,7 +95,11 @@ def service() -> Iterator[Service]:
         config = directory / "homeostat.yaml"
         config.write_text(
             CONFIG.format(
-                directory=directory, grpc=grpc_port, web=web_port, memory=MEMORY_BYTES_MAX
+                directory=directory,
+                grpc=grpc_port,
+                web=web_port,
+                memory=MEMORY_BYTES_MAX,
+                brain_memory=BRAIN_BYTES_MAX,
             )
         )
         command = [sys.executable, "-m", "homeostat", "run", "--config", str(config)]
@@ -112,6 +118,7 @@ class Phase:
 
     seconds: float
     cpu_s: float
+    client_cpu_s: float
     rows: int
     resident_bytes: dict[str, list[int]]
     tallies: list[dict[str, Any]]
@@ -129,9 +136,15 @@ class Phase:
         return SPANS * sum(int(one["acknowledged"]) for one in self.tallies) / self.cpu_s
 
 
+def _ended_cpu_s() -> float:
+    """Return the CPU time of our children that have ended: the senders so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run(target: Service, *orders: Order) -> Phase:
     """Carry out orders side by side."""
-    rows, cpu_s = target.rows(), tree_cpu_s(target.pid)
+    rows, cpu_s, client_cpu_s = target.rows(), tree_cpu_s(target.pid), _ended_cpu_s()
     resident: dict[str, list[int]] = {}
     over = threading.Event()
 
@@ -166,6 +179,7 @@ def run(target: Service, *orders: Order) -> Phase:
     return Phase(
         seconds=orders[0].seconds,
         cpu_s=tree_cpu_s(target.pid) - cpu_s,
+        client_cpu_s=_ended_cpu_s() - client_cpu_s,
         rows=target.rows() - rows,
         resident_bytes=resident,
         tallies=[json.loads(text) for text in told],
@@ -235,7 +249,9 @@ def report(phases: dict[str, Phase]) -> None:
         "peak_spans_per_s": peak_per_s,
         "receiver_resident_max_to_limit": max(overload.resident_bytes["receiver"])
         / MEMORY_BYTES_MAX,
-        "brain_resident_max_mib": max(overload.resident_bytes["brain"]) / 2**20,
+        "brain_resident_max_to_limit": max(overload.resident_bytes["brain"]) / BRAIN_BYTES_MAX,
+        "service_cores": overload.cpu_s / overload.seconds,
+        "client_cores": overload.client_cpu_s / overload.seconds,
         "modest_client_kept": phases["beside a greedy one"].accepted_per_s(0)
         / phases["alone"].accepted_per_s(0),
         "advised_s": [min(tally["advised_s"], default=0), max(tally["advised_s"], default=0)],

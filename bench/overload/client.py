@@ -21,7 +21,7 @@ from bench.payload import fresh, trace_requests
 from bench.sender import EXPORT
 
 TIMEOUT_S: Final = 10.0
-BODIES: Final = 4
+BODIES: Final = 2
 RENEWED_S: Final = 5.0
 BACKOFF_S: Final = 1.0
 RETRYABLE: Final = {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE"}
@@ -112,8 +112,10 @@ class Sender:
     async def _deliver(self, call: Any, ticket: int) -> None:
         began_s = time.monotonic()
         grace_s = 2 * TIMEOUT_S
+        self._renew()
+        body = fresh(self._bodies[ticket % BODIES], ticket)
         while self._left_s() > -grace_s:
-            delay_s = await self._attempt(call, ticket)
+            delay_s = await self._attempt(call, body)
             if delay_s is None:
                 self.tally.ack_ms.append(1e3 * (time.monotonic() - began_s))
                 return
@@ -123,10 +125,8 @@ class Sender:
             await asyncio.sleep(delay_s)
         self.tally.unfinished += 1
 
-    async def _attempt(self, call: Any, ticket: int) -> float | None:
+    async def _attempt(self, call: Any, body: bytes) -> float | None:
         """Return None once acknowledged, else when to try again; below 0: never."""
-        self._renew()
-        body = fresh(self._bodies[ticket % BODIES], ticket)
         metadata = (("authorization", f"Bearer {self._order.token}"),)
         self.tally.attempts += 1
         try:

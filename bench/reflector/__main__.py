@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from bench.reflector.owners import owned
 from tests.parts.control_plane import ControlPlane
 from tests.parts.kube import Kube, KubeError
 from tests.parts.recipes import KUBERNETES
@@ -23,6 +24,7 @@ from tests.parts.recipes import KUBERNETES
 PAD: Final = 6_600
 """With what the server itself adds, a pod comes to 8 kB."""
 NAMESPACES: Final = 10
+WORKLOADS: Final = 500
 
 
 def main() -> None:
@@ -34,7 +36,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plane = ControlPlane(Path(folder))
         try:
-            plane.start()
+            # no controllers: nothing but us moves what is measured
+            plane.start_api("--disable-admission-plugins=ServiceAccount")
             create(plane, options.pods)
             nobody = plane.write_kubeconfig(plane.user("nobody"), "nobody")
             found = {
@@ -63,11 +66,14 @@ def create(plane: ControlPlane, count: int) -> None:
         name = {"metadata": {"name": f"bench-{index}"}}
         plane.admin.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", **name})
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda index: _pod(plane.admin, index), range(count)))
-    print(f"{count} pods created in {time.monotonic() - began_s:.0f} s", file=sys.stderr)
+        owners = list(pool.map(lambda index: owned(plane.admin, index), range(WORKLOADS)))
+        made = pool.map(lambda i: _pod(plane.admin, i, owners[i % WORKLOADS]), range(count))
+        print(
+            f"{len(list(made))} pods created in {time.monotonic() - began_s:.0f} s", file=sys.stderr
+        )
 
 
-def _pod(admin: Kube, index: int) -> None:
+def _pod(admin: Kube, index: int, owner: dict[str, Any]) -> None:
     env = [{"name": f"VALUE_{n}", "value": "x" * (PAD // 60 - 35)} for n in range(60)]
     container = {
         "name": "app",
@@ -78,7 +84,11 @@ def _pod(admin: Kube, index: int) -> None:
     body = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": f"pod-{index}", "labels": {"app": f"app-{index % 100}"}},
+        "metadata": {
+            "name": f"pod-{index}",
+            "labels": {"app": f"app-{index % WORKLOADS}"},
+            "ownerReferences": [owner],
+        },
         "spec": {"schedulerName": "nobody", "containers": [container]},
     }
     path = f"/api/v1/namespaces/bench-{index % NAMESPACES}/pods"

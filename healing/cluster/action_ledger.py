@@ -8,6 +8,7 @@ from typing import Protocol
 
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.memory import Memory
+from knowledge.orders import Order
 from knowledge.ticks import TickInputs, TickOutputs
 
 
@@ -37,6 +38,15 @@ class ActionLedger(Protocol):
 
     async def keep(self, inputs: TickInputs, outputs: TickOutputs) -> None:
         """Make a tick's plans, intents and verdicts durable.
+
+        Raises:
+            StaleEpochError: another has begun a later epoch.
+            LedgerUnavailableError: it is not kept.
+        """
+        ...
+
+    async def hear(self, order: Order) -> None:
+        """Make what a person said durable at once; the tick that obeys it may keep it once more.
 
         Raises:
             StaleEpochError: another has begun a later epoch.

@@ -9,6 +9,7 @@ from healing.cluster.action_ledger import StaleEpochError
 from knowledge.cluster import WriteOutcome
 from knowledge.journal import Journal
 from knowledge.memory import Memory
+from knowledge.orders import Order
 from knowledge.ticks import TickInputs, TickOutputs
 
 T = TypeVar("T")
@@ -45,6 +46,14 @@ class JournalLedger:
             StaleEpochError: another process has begun an epoch in the same file.
         """
         await self._append(lambda: self._journal.append_tick(self.epoch, inputs, outputs))
+
+    async def hear(self, order: Order) -> None:
+        """Append what a person said.
+
+        Raises:
+            StaleEpochError: another process has begun an epoch in the same file.
+        """
+        await self._append(lambda: self._journal.append_order(self.epoch, order))
 
     async def settle(self, outcome: WriteOutcome) -> None:
         """Append what became of a write.

@@ -1,11 +1,10 @@
 """Which remedy first: a contextual bandit among those that the planner allows.
 
 Thompson's probability matching (Thompson 1933; Chapelle and Li 2011, "An Empirical Evaluation of
-Thompson Sampling") on Beta posteriors for each context and remedy, with two changes. Its
-probabilities are computed by quadrature and not by drawing, so that each choice has an exact
-propensity to be logged, and one number in [0, 1) replays it. And a remedy that fails in a way that
-its record makes improbable makes its context begin anew: the world has changed (as in Mellor and
-Shapiro 2013, "Thompson Sampling in Switching Environments", with a test in the place of a prior).
+Thompson Sampling") on Beta posteriors for each context and remedy, in a world that may change
+(`changing_record`). The probabilities are computed by quadrature and not by drawing, so that each
+choice has an exact propensity to be logged, and one number in [0, 1) replays it; and they are
+sharpened, since what was not tried first is tried next where the first did not help.
 
 It is a shadow unless told otherwise: the rule's choice is taken, and its own is told.
 """
@@ -16,175 +15,184 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal
 
-GRID: Final = 100
+from healing.control.changing_record import (
+    FIRST,
+    ChangeSettings,
+    Era,
+    changed_lately,
+    seen,
+)
+from knowledge.remedies import RemedyChoice
+
+GRID: Final = 64
 """Points of the quadrature on (0, 1)."""
-Record = tuple[float, float]
-"""Weighted successes and failures."""
+Beta = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemedySettings:
-    """How much the rule's order is believed at first, and how fast what is learnt fades."""
+class BanditSettings:
+    """How much the rule's order is believed, how it explores, and when the rules come back."""
 
-    mode: Literal["shadow", "active"] = "shadow"
-    rule_prior: Record = (1.5, 1.0)  # of the remedy that the rules would take
-    other_prior: Record = (1.0, 1.5)
-    discount: float = 0.995  # of the record of a context, with each outcome in it
+    change: ChangeSettings = field(default_factory=ChangeSettings)
+    rule_bonus: float = 0.5  # successes that speak for the rule's remedy before any is seen
+    sharpness: float = 5.0  # power of the probabilities of being the best
     floor: float = 0.01  # each allowed remedy keeps this probability, shared out: it can be judged
-    surprise: float = 0.04  # outcomes less probable than this are another world's
-    recent: int = 2  # outcomes in a row that are looked at for that
-    fallback_count: int = 20  # the last outcomes that are compared with the baseline ...
-    fallback_ratio: float = 0.9  # ... below this share of it the rules are back at once
+    fallback_count: int = 20  # its own last outcomes that are compared with the rules' ...
+    fallback_ratio: float = 0.9  # ... below this share of theirs the rules are back at once
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.floor < 1.0 or not 0.0 < self.discount <= 1.0:
-            raise ValueError("expected a floor in [0, 1) and a discount in (0, 1]")
+        if not 0.0 <= self.floor < 1.0 or self.sharpness <= 0.0:
+            raise ValueError("expected a floor in [0, 1) and a sharpness above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemedyState:
-    """What is learnt, by (context, remedy); the last outcomes of each; and those of all."""
+    """What is learnt, by context, and from how many outcomes.
 
-    records: Mapping[tuple[str, str], Record] = field(default_factory=dict)
-    recent: Mapping[tuple[str, str], tuple[bool, ...]] = field(default_factory=dict)
-    outcomes: tuple[bool, ...] = ()
+    `own`: its last choices that were not the rules': whether they helped, and the share that the
+    rules' remedy heals there, as far as that was seen.
+    """
+
+    eras: Mapping[str, tuple[Era, ...]] = field(default_factory=dict)
+    outcome_count: int = 0
+    own: tuple[tuple[bool, float], ...] = ()
     is_fallen_back: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One choice as it is logged: `propensity` is the probability with which it was taken.
-
-    `policy`: the bandit's own probabilities; `proposed`: what it would have taken.
-    """
-
-    context: str
-    remedy: str
-    propensity: float
-    proposed: str
-    policy: tuple[tuple[str, float], ...]
-    reason: str
+Say = Literal["shadow", "trial", "promoted"]
 
 
 class RemedyBandit:
     """The chooser; `allowed` is the planner's, in the order of the rules, and never left."""
 
-    def __init__(self, settings: RemedySettings) -> None:
+    def __init__(self, settings: BanditSettings) -> None:
         self._settings = settings
 
     def choose(
-        self, state: RemedyState, context: str, allowed: tuple[str, ...], *, draw: float
-    ) -> Choice:
-        """Choose among `allowed`, which is not empty; `draw` is a number in [0, 1)."""
+        self,
+        state: RemedyState,
+        context: str,
+        allowed: tuple[str, ...],
+        *,
+        draw: float,
+        say: Say = "shadow",
+        trial_ratio: float = 0.0,
+    ) -> RemedyChoice:
+        """Choose among `allowed`, which is not empty; `draw` is a number in [0, 1).
+
+        `say`: in the shadow and after a fallback the rules' choice is taken; on trial a lot of
+        `trial_ratio` is its own; promoted it decides.
+        """
         policy = self.policy(state, context, allowed)
-        proposed = drawn(policy, draw)
-        if self._settings.mode == "shadow" or state.is_fallen_back:
-            why = "the rules are back" if state.is_fallen_back else "shadow"
-            return Choice(
-                context=context,
-                remedy=allowed[0],
-                propensity=1.0,
-                proposed=proposed,
-                policy=policy,
-                reason=f"{why}: would have used {proposed}",
-            )
-        return Choice(
+        own = (
+            0.0 if state.is_fallen_back else {"shadow": 0.0, "promoted": 1.0}.get(say, trial_ratio)
+        )
+        mixed = tuple(
+            (remedy, own * p + (1.0 - own) * (remedy == allowed[0])) for remedy, p in policy
+        )
+        remedy, proposed = drawn(mixed, draw), drawn(policy, draw)
+        why = "the rules are back" if state.is_fallen_back else say
+        return RemedyChoice(
             context=context,
-            remedy=proposed,
-            propensity=dict(policy)[proposed],
+            remedy=remedy,
+            rule=allowed[0],
+            propensity=dict(mixed)[remedy],
             proposed=proposed,
             policy=policy,
-            reason=f"drawn with probability {dict(policy)[proposed]:.2f}",
+            reason=f"{why}: {proposed} with probability {dict(policy)[proposed]:.2f}",
         )
 
     def policy(
         self, state: RemedyState, context: str, allowed: tuple[str, ...]
     ) -> tuple[tuple[str, float], ...]:
-        """Return the probability of each allowed remedy: that it is the best, and the floor."""
+        """Return its probability of each allowed remedy."""
         if not allowed:
             raise ValueError("expected at least one remedy to choose from")
         settings = self._settings
-        posteriors = tuple(
-            self._posterior(state, context, remedy, is_rule=index == 0)
-            for index, remedy in enumerate(allowed)
-        )
-        best = _best_probabilities(posteriors)
-        share = settings.floor / len(allowed)
+        best = [0.0] * len(allowed)
+        for era in state.eras.get(context, FIRST):
+            found = _best_probabilities(self._posteriors(era, allowed))
+            best = [total + era.weight * p for total, p in zip(best, found, strict=True)]
+        sharp = [p**settings.sharpness for p in best]
+        total, share = sum(sharp), settings.floor / len(allowed)
         return tuple(
-            (remedy, share + (1.0 - settings.floor) * p)
-            for remedy, p in zip(allowed, best, strict=True)
+            (remedy, share + (1.0 - settings.floor) * p / total)
+            for remedy, p in zip(allowed, sharp, strict=True)
         )
 
-    def _posterior(self, state: RemedyState, context: str, remedy: str, *, is_rule: bool) -> Record:
-        prior = self._settings.rule_prior if is_rule else self._settings.other_prior
-        won, lost = state.records.get((context, remedy), (0.0, 0.0))
-        return (round(prior[0] + won, 1), round(prior[1] + lost, 1))
-
-    def learn(
-        self, state: RemedyState, choice: Choice, *, has_helped: bool, baseline: float = 0.0
-    ) -> RemedyState:
-        """Take an outcome in. `baseline`: the share that the rules heal, for the fallback."""
-        settings, key = self._settings, (choice.context, choice.remedy)
-        last = (*state.recent.get(key, ()), has_helped)[-settings.recent :]
-        records = dict(state.records)
-        recent = {**state.recent, key: last}
-        if self._is_surprising(records.get(key, (0.0, 0.0)), last):
-            for known in [k for k in records if k[0] == choice.context]:
-                del records[known]
-                recent.pop(known, None)
-        for known in [k for k in records if k[0] == choice.context]:
-            won, lost = records[known]
-            records[known] = (won * settings.discount, lost * settings.discount)
-        won, lost = records.get(key, (0.0, 0.0))
-        records[key] = (won + has_helped, lost + (not has_helped))
-        outcomes = (*state.outcomes, has_helped)[-settings.fallback_count :]
-        fell = (
-            len(outcomes) == settings.fallback_count
-            and sum(outcomes) / len(outcomes) < settings.fallback_ratio * baseline
-        )
-        return replace(
-            state,
-            records=records,
-            recent=recent,
-            outcomes=outcomes,
-            is_fallen_back=state.is_fallen_back or (settings.mode == "active" and fell),
+    def _posteriors(self, era: Era, allowed: tuple[str, ...]) -> tuple[Beta, ...]:
+        (a, b), bonus = self._settings.change.prior, self._settings.rule_bonus
+        counts = [era.counts.get(remedy, (0, 0)) for remedy in allowed]
+        return tuple(
+            (a + won + bonus * (index == 0), b + lost) for index, (won, lost) in enumerate(counts)
         )
 
-    def _is_surprising(self, record: Record, last: tuple[bool, ...]) -> bool:
-        """Whether only failures, so many in a row, are improbable by what was seen before."""
-        settings = self._settings
-        if len(last) < settings.recent or any(last):
-            return False
-        won, lost = record
-        before = max(
-            lost - (settings.recent - 1), 0.0
-        )  # the failures in question are not the record
-        rate = (won + 1.0) / (won + before + 2.0)
-        return math.pow(1.0 - rate, settings.recent) < settings.surprise
+    def learn(self, state: RemedyState, choice: RemedyChoice, *, has_helped: bool) -> RemedyState:
+        """Take an outcome in; doing worse than the rules did brings them back at once."""
+        settings, context = self._settings, choice.context
+        number = state.outcome_count
+        eras = seen(
+            state.eras.get(context, FIRST),
+            choice.remedy,
+            has_helped=has_helped,
+            number=number,
+            hazard=self._hazard(state, context),
+            settings=settings.change,
+        )
+        state = replace(state, eras={**state.eras, context: eras}, outcome_count=number + 1)
+        if choice.remedy == choice.rule:
+            return state
+        own = (*state.own, (has_helped, _share(eras, choice.rule)))[-settings.fallback_count :]
+        by_rules = sum(share for _, share in own)
+        fell = len(own) == settings.fallback_count and (
+            sum(helped for helped, _ in own) < settings.fallback_ratio * by_rules
+        )
+        return replace(state, own=own, is_fallen_back=state.is_fallen_back or fell)
+
+    def _hazard(self, state: RemedyState, context: str) -> float:
+        """The probability of a change here, raised where the others changed and this did not."""
+        change, number = self._settings.change, state.outcome_count
+        others = [
+            changed_lately(eras, number, change)
+            for name, eras in state.eras.items()
+            if name != context
+        ]
+        if not others:
+            return change.hazard
+        here = changed_lately(state.eras.get(context, FIRST), number, change)
+        pooled = sum(others) / len(others) * (1.0 - here)
+        return change.hazard + (change.pooled_hazard - change.hazard) * pooled
 
 
 def drawn(policy: tuple[tuple[str, float], ...], draw: float) -> str:
-    """Return the remedy that a number in [0, 1) falls to."""
+    """Return the remedy that a number in [0, 1) falls to; one without probability never."""
     left = draw
     for remedy, probability in policy:
         left -= probability
         if left < 0.0:
             return remedy
-    return policy[-1][0]
+    return next(remedy for remedy, probability in reversed(policy) if probability > 0.0)
+
+
+def _share(eras: tuple[Era, ...], remedy: str) -> float:
+    """The share that a remedy heals, as far as it was seen: none, where it never was."""
+    counts = [(era.weight, *era.counts.get(remedy, (0, 0))) for era in eras]
+    return sum(weight * won / (won + lost + 2) for weight, won, lost in counts)
 
 
 @lru_cache(maxsize=16_384)
-def _best_probabilities(posteriors: tuple[Record, ...]) -> tuple[float, ...]:
+def _best_probabilities(posteriors: tuple[Beta, ...]) -> tuple[float, ...]:
     """The probability that each is the greatest: the integral of its density and others' cdf."""
     if len(posteriors) == 1:
         return (1.0,)
     tables = [_beta(*posterior) for posterior in posteriors]
-    found = []
-    for index, (density, _) in enumerate(tables):
-        others = [cdf for number, (_, cdf) in enumerate(tables) if number != index]
-        found.append(
-            sum(d * math.prod(cdf[point] for cdf in others) for point, d in enumerate(density))
-        )
+    found = [0.0] * len(tables)
+    for point in range(GRID):
+        below = [cdf[point] for _, cdf in tables]
+        for index, (density, _) in enumerate(tables):
+            found[index] += (
+                density[point] * math.prod(below[:index]) * math.prod(below[index + 1 :])
+            )
     total = sum(found)
     return tuple(value / total for value in found)
 

@@ -7,7 +7,13 @@ An undo asks only what keeps it from hurting: permission, fresh facts, and the s
 from typing import Final
 
 from healing.guards.asked import Asked, Guard
-from healing.guards.budgets import BUDGETS, in_flight
+from healing.guards.budgets import (
+    BUDGETS,
+    failed_tries,
+    in_flight,
+    oscillation,
+    target_cooldown,
+)
 from healing.guards.calm import CALM
 from healing.guards.evidence import EVIDENCE
 from healing.guards.freshness import FRESHNESS, fresh_cluster
@@ -32,6 +38,9 @@ BOOST_END_GUARDS: Final[tuple[Guard, ...]] = (
     *TARGET,
     *CALM,
     in_flight,
+    oscillation,
+    target_cooldown,
+    failed_tries,
 )
 UNDO_GUARDS: Final[tuple[Guard, ...]] = (*PERMISSION, fresh_cluster, *TARGET)
 

@@ -21,4 +21,20 @@ def still_boosted(asked: Asked) -> str | None:
     return None
 
 
-CALM: Final[tuple[Guard, ...]] = (all_is_well, still_boosted)
+def not_missed(asked: Asked) -> str | None:
+    """Its end did not bring the trouble back before: once is a try, twice would be a swing."""
+    limit = asked.settings
+    since = max(asked.since(limit.boost_missed_s), asked.resumed_unix_ns)
+    missed = asked.ledger.missed(
+        asked.change.target, since_unix_ns=since, within_s=limit.oscillation_s
+    )
+    if not missed:
+        return None
+    hours = limit.boost_missed_s / 3600
+    return (
+        f"what was taken from {asked.change.target} before was missed: it stays "
+        f"for {hours:.0f} h, or until a person says homeostat resume {asked.plan.issue_id}"
+    )
+
+
+CALM: Final[tuple[Guard, ...]] = (all_is_well, still_boosted, not_missed)

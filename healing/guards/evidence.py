@@ -5,8 +5,7 @@ from typing import Final
 from healing.guards.asked import Asked, Guard
 from healing.guards.corroboration import corroboration
 from knowledge.identity import ServiceKey
-from knowledge.issues import EXPLAINS_MIN, Issue
-from knowledge.plans import Fact
+from knowledge.issues import EXPLAINS_MIN, FELT, Issue
 
 CONFIDENCE_MIN: Final = 0.4
 
@@ -51,24 +50,42 @@ def clear_cause(asked: Asked) -> str | None:
 def hard_evidence(asked: Asked) -> str | None:
     """At least two facts, at least one of which no sender of telemetry can forge.
 
-    A roll-back needs two of those: the change itself, and something that speaks against it.
+    A roll-back needs two of those: the change itself, and something that speaks against it. What
+    senders say together is heard here and now, never taken over from a plan.
     """
-    facts = (*asked.plan.facts, *_corroborated(asked))
-    hard = [fact for fact in facts if fact.source != "telemetry"]
+    agreed = corroboration(asked.situation.tables, asked.plan.cause, asked.situation.symptoms)
+    facts = (*asked.plan.facts, *((agreed,) if agreed else ()))
+    hard = [f for f in facts if f.source in {"api", "probe"} or f is agreed]
     needed = 2 if asked.change.kind == "roll_back_release" else 1
-    if len(hard) >= needed and len(facts) > len(hard):
+    if len(hard) >= needed and any(fact.source == "telemetry" for fact in facts):
         return None
-    return f"{len(hard)} of {needed} facts needed come from the cluster or from a probe"
+    return (
+        f"{len(hard)} of {needed} facts needed come from the cluster, from a probe, or from two "
+        "senders that were authenticated apart and both find it sick"
+    )
 
 
-def _corroborated(asked: Asked) -> tuple[Fact, ...]:
-    """Return that senders authenticated apart agree on the cause, where that is seen to be ill."""
-    cause = asked.plan.cause
-    seen = [s for s in asked.situation.symptoms if s.service == cause]
-    if not any(symptom.health == "unhealthy" for symptom in seen):
-        return ()
-    fact = corroboration(asked.situation.tables, cause)
-    return () if fact is None else (fact,)
+def not_cut_off(asked: Asked) -> str | None:
+    """Silence and failed probes may have one cause: that nothing comes through between it and us.
+
+    A network policy does that. So where nothing is heard of the cause, what only our own probes
+    find needs the API's word too, or somebody who feels it.
+    """
+    issue = _issue(asked)
+    if issue is None or not issue.causes or issue.causes[0].kind != "down":
+        return None
+    places = {issue.service, *issue.affected} - {asked.plan.cause}
+    is_felt = any(
+        symptom.health == "unhealthy" and symptom.kind != "ServiceDown"
+        for symptom in asked.situation.symptoms
+        if symptom.service in places and symptom.kind in FELT
+    )
+    if is_felt or any(fact.source == "api" for fact in asked.plan.facts):
+        return None
+    return (
+        f"{asked.plan.cause} is silent and fails our probes, but the API finds nothing wrong with "
+        "it and nobody feels it: we may be cut off from it"
+    )
 
 
 def no_storm(asked: Asked) -> str | None:
@@ -103,4 +120,10 @@ def _names(services: set[ServiceKey]) -> str:
     return ", ".join(map(str, sorted(services)))
 
 
-EVIDENCE: Final[tuple[Guard, ...]] = (still_firing, no_storm, clear_cause, hard_evidence)
+EVIDENCE: Final[tuple[Guard, ...]] = (
+    still_firing,
+    no_storm,
+    clear_cause,
+    hard_evidence,
+    not_cut_off,
+)

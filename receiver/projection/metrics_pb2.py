@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from receiver.projection import common_pb2 as receiver_dot_projection_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!receiver/projection/metrics.proto\x12\x11homeostat.otlp.v1\x1a receiver/projection/common.proto\"K\n\x0bMetricsData\x12<\n\x10resource_metrics\x18\x01 \x03(\x0b\x32\".homeostat.otlp.v1.ResourceMetrics\"x\n\x0fResourceMetrics\x12-\n\x08resource\x18\x01 \x01(\x0b\x32\x1b.homeostat.otlp.v1.Resource\x12\x36\n\rscope_metrics\x18\x02 \x03(\x0b\x32\x1f.homeostat.otlp.v1.ScopeMetrics\":\n\x0cScopeMetrics\x12*\n\x07metrics\x18\x02 \x03(\x0b\x32\x19.homeostat.otlp.v1.Metric\"\xaa\x02\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\x0c\n\x04unit\x18\x03 \x01(\x0c\x12)\n\x05gauge\x18\x05 \x01(\x0b\x32\x18.homeostat.otlp.v1.GaugeH\x00\x12%\n\x03sum\x18\x07 \x01(\x0b\x32\x16.homeostat.otlp.v1.SumH\x00\x12\x31\n\thistogram\x18\t \x01(\x0b\x32\x1c.homeostat.otlp.v1.HistogramH\x00\x12H\n\x15\x65xponential_histogram\x18\n \x01(\x0b\x32\'.homeostat.otlp.v1.ExponentialHistogramH\x00\x12-\n\x07summary\x18\x0b \x01(\x0b\x32\x1a.homeostat.otlp.v1.SummaryH\x00\x42\x06\n\x04\x64\x61ta\"@\n\x05Gauge\x12\x37\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\".homeostat.otlp.v1.NumberDataPoint\"u\n\x03Sum\x12\x37\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\".homeostat.otlp.v1.NumberDataPoint\x12\x1f\n\x17\x61ggregation_temporality\x18\x02 \x01(\x05\x12\x14\n\x0cis_monotonic\x18\x03 \x01(\x08\"h\n\tHistogram\x12:\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32%.homeostat.otlp.v1.HistogramDataPoint\x12\x1f\n\x17\x61ggregation_temporality\x18\x02 \x01(\x05\"~\n\x14\x45xponentialHistogram\x12\x45\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\x30.homeostat.otlp.v1.ExponentialHistogramDataPoint\x12\x1f\n\x17\x61ggregation_temporality\x18\x02 \x01(\x05\"C\n\x07Summary\x12\x38\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32#.homeostat.otlp.v1.SummaryDataPoint\"\x9a\x01\n\x0fNumberDataPoint\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\x13\n\tas_double\x18\x04 \x01(\x01H\x00\x12\x10\n\x06\x61s_int\x18\x06 \x01(\x10H\x00\x12\x12\n\nattributes\x18\x07 \x03(\x0c\x12\r\n\x05\x66lags\x18\x08 \x01(\rB\x07\n\x05value\"\xc6\x01\n\x12HistogramDataPoint\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\r\n\x05\x63ount\x18\x04 \x01(\x06\x12\x10\n\x03sum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rbucket_counts\x18\x06 \x03(\x06\x12\x17\n\x0f\x65xplicit_bounds\x18\x07 \x03(\x01\x12\x12\n\nattributes\x18\t \x03(\x0c\x12\r\n\x05\x66lags\x18\n \x01(\rB\x06\n\x04_sum\"\xa1\x01\n\x1d\x45xponentialHistogramDataPoint\x12\x12\n\nattributes\x18\x01 \x03(\x0c\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\r\n\x05\x63ount\x18\x04 \x01(\x06\x12\x10\n\x03sum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x66lags\x18\n \x01(\rB\x06\n\x04_sum\"\x87\x01\n\x10SummaryDataPoint\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\r\n\x05\x63ount\x18\x04 \x01(\x06\x12\x0b\n\x03sum\x18\x05 \x01(\x01\x12\x12\n\nattributes\x18\x07 \x03(\x0c\x12\r\n\x05\x66lags\x18\x08 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!receiver/projection/metrics.proto\x12\x11homeostat.otlp.v1\x1a receiver/projection/common.proto\"K\n\x0bMetricsData\x12<\n\x10resource_metrics\x18\x01 \x03(\x0b\x32\".homeostat.otlp.v1.ResourceMetrics\"x\n\x0fResourceMetrics\x12-\n\x08resource\x18\x01 \x01(\x0b\x32\x1b.homeostat.otlp.v1.Resource\x12\x36\n\rscope_metrics\x18\x02 \x03(\x0b\x32\x1f.homeostat.otlp.v1.ScopeMetrics\"I\n\x0cScopeMetrics\x12\r\n\x05scope\x18\x01 \x01(\x0c\x12*\n\x07metrics\x18\x02 \x03(\x0b\x32\x19.homeostat.otlp.v1.Metric\"\xaa\x02\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\x0c\n\x04unit\x18\x03 \x01(\x0c\x12)\n\x05gauge\x18\x05 \x01(\x0b\x32\x18.homeostat.otlp.v1.GaugeH\x00\x12%\n\x03sum\x18\x07 \x01(\x0b\x32\x16.homeostat.otlp.v1.SumH\x00\x12\x31\n\thistogram\x18\t \x01(\x0b\x32\x1c.homeostat.otlp.v1.HistogramH\x00\x12H\n\x15\x65xponential_histogram\x18\n \x01(\x0b\x32\'.homeostat.otlp.v1.ExponentialHistogramH\x00\x12-\n\x07summary\x18\x0b \x01(\x0b\x32\x1a.homeostat.otlp.v1.SummaryH\x00\x42\x06\n\x04\x64\x61ta\"@\n\x05Gauge\x12\x37\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\".homeostat.otlp.v1.NumberDataPoint\"u\n\x03Sum\x12\x37\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\".homeostat.otlp.v1.NumberDataPoint\x12\x1f\n\x17\x61ggregation_temporality\x18\x02 \x01(\x05\x12\x14\n\x0cis_monotonic\x18\x03 \x01(\x08\"h\n\tHistogram\x12:\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32%.homeostat.otlp.v1.HistogramDataPoint\x12\x1f\n\x17\x61ggregation_temporality\x18\x02 \x01(\x05\"~\n\x14\x45xponentialHistogram\x12\x45\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\x30.homeostat.otlp.v1.ExponentialHistogramDataPoint\x12\x1f\n\x17\x61ggregation_temporality\x18\x02 \x01(\x05\"C\n\x07Summary\x12\x38\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32#.homeostat.otlp.v1.SummaryDataPoint\"\x9a\x01\n\x0fNumberDataPoint\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\x13\n\tas_double\x18\x04 \x01(\x01H\x00\x12\x10\n\x06\x61s_int\x18\x06 \x01(\x10H\x00\x12\x12\n\nattributes\x18\x07 \x03(\x0c\x12\r\n\x05\x66lags\x18\x08 \x01(\rB\x07\n\x05value\"\xf3\x01\n\x12HistogramDataPoint\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\r\n\x05\x63ount\x18\x04 \x01(\x06\x12\x10\n\x03sum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rbucket_counts\x18\x06 \x03(\x06\x12\x17\n\x0f\x65xplicit_bounds\x18\x07 \x03(\x01\x12\x11\n\texemplars\x18\x08 \x03(\x0c\x12\x12\n\nattributes\x18\t \x03(\x0c\x12\r\n\x05\x66lags\x18\n \x01(\r\x12\x10\n\x03max\x18\x0c \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_sumB\x06\n\x04_max\"\x9f\x02\n\x1d\x45xponentialHistogramDataPoint\x12\x12\n\nattributes\x18\x01 \x03(\x0c\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\r\n\x05\x63ount\x18\x04 \x01(\x06\x12\x10\n\x03sum\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05scale\x18\x06 \x01(\x11\x12\x12\n\nzero_count\x18\x07 \x01(\x06\x12,\n\x08positive\x18\x08 \x01(\x0b\x32\x1a.homeostat.otlp.v1.Buckets\x12\r\n\x05\x66lags\x18\n \x01(\r\x12\x11\n\texemplars\x18\x0b \x03(\x0c\x12\x10\n\x03max\x18\r \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_sumB\x06\n\x04_max\"0\n\x07\x42uckets\x12\x0e\n\x06offset\x18\x01 \x01(\x11\x12\x15\n\rbucket_counts\x18\x02 \x03(\x04\"L\n\x08\x45xemplar\x12\x13\n\tas_double\x18\x03 \x01(\x01H\x00\x12\x10\n\x06\x61s_int\x18\x06 \x01(\x10H\x00\x12\x10\n\x08trace_id\x18\x05 \x01(\x0c\x42\x07\n\x05value\"\x87\x01\n\x10SummaryDataPoint\x12\x1c\n\x14start_time_unix_nano\x18\x02 \x01(\x06\x12\x16\n\x0etime_unix_nano\x18\x03 \x01(\x06\x12\r\n\x05\x63ount\x18\x04 \x01(\x06\x12\x0b\n\x03sum\x18\x05 \x01(\x01\x12\x12\n\nattributes\x18\x07 \x03(\x0c\x12\r\n\x05\x66lags\x18\x08 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,25 +37,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOURCEMETRICS']._serialized_start=167
   _globals['_RESOURCEMETRICS']._serialized_end=287
   _globals['_SCOPEMETRICS']._serialized_start=289
-  _globals['_SCOPEMETRICS']._serialized_end=347
-  _globals['_METRIC']._serialized_start=350
-  _globals['_METRIC']._serialized_end=648
-  _globals['_GAUGE']._serialized_start=650
-  _globals['_GAUGE']._serialized_end=714
-  _globals['_SUM']._serialized_start=716
-  _globals['_SUM']._serialized_end=833
-  _globals['_HISTOGRAM']._serialized_start=835
-  _globals['_HISTOGRAM']._serialized_end=939
-  _globals['_EXPONENTIALHISTOGRAM']._serialized_start=941
-  _globals['_EXPONENTIALHISTOGRAM']._serialized_end=1067
-  _globals['_SUMMARY']._serialized_start=1069
-  _globals['_SUMMARY']._serialized_end=1136
-  _globals['_NUMBERDATAPOINT']._serialized_start=1139
-  _globals['_NUMBERDATAPOINT']._serialized_end=1293
-  _globals['_HISTOGRAMDATAPOINT']._serialized_start=1296
-  _globals['_HISTOGRAMDATAPOINT']._serialized_end=1494
-  _globals['_EXPONENTIALHISTOGRAMDATAPOINT']._serialized_start=1497
-  _globals['_EXPONENTIALHISTOGRAMDATAPOINT']._serialized_end=1658
-  _globals['_SUMMARYDATAPOINT']._serialized_start=1661
-  _globals['_SUMMARYDATAPOINT']._serialized_end=1796
+  _globals['_SCOPEMETRICS']._serialized_end=362
+  _globals['_METRIC']._serialized_start=365
+  _globals['_METRIC']._serialized_end=663
+  _globals['_GAUGE']._serialized_start=665
+  _globals['_GAUGE']._serialized_end=729
+  _globals['_SUM']._serialized_start=731
+  _globals['_SUM']._serialized_end=848
+  _globals['_HISTOGRAM']._serialized_start=850
+  _globals['_HISTOGRAM']._serialized_end=954
+  _globals['_EXPONENTIALHISTOGRAM']._serialized_start=956
+  _globals['_EXPONENTIALHISTOGRAM']._serialized_end=1082
+  _globals['_SUMMARY']._serialized_start=1084
+  _globals['_SUMMARY']._serialized_end=1151
+  _globals['_NUMBERDATAPOINT']._serialized_start=1154
+  _globals['_NUMBERDATAPOINT']._serialized_end=1308
+  _globals['_HISTOGRAMDATAPOINT']._serialized_start=1311
+  _globals['_HISTOGRAMDATAPOINT']._serialized_end=1554
+  _globals['_EXPONENTIALHISTOGRAMDATAPOINT']._serialized_start=1557
+  _globals['_EXPONENTIALHISTOGRAMDATAPOINT']._serialized_end=1844
+  _globals['_BUCKETS']._serialized_start=1846
+  _globals['_BUCKETS']._serialized_end=1894
+  _globals['_EXEMPLAR']._serialized_start=1896
+  _globals['_EXEMPLAR']._serialized_end=1972
+  _globals['_SUMMARYDATAPOINT']._serialized_start=1975
+  _globals['_SUMMARYDATAPOINT']._serialized_end=2110
 # @@protoc_insertion_point(module_scope)

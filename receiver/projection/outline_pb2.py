@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!receiver/projection/outline.proto\x12\x11homeostat.otlp.v1\"\xb8\x02\n\rTracesOutline\x12\x42\n\x0eresource_spans\x18\x01 \x03(\x0b\x32*.homeostat.otlp.v1.TracesOutline.Resources\x1as\n\tResources\x12)\n\x08resource\x18\x01 \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x12;\n\x0bscope_spans\x18\x02 \x03(\x0b\x32&.homeostat.otlp.v1.TracesOutline.Scope\x1a=\n\x05Scope\x12\x34\n\x05spans\x18\x02 \x03(\x0b\x32%.homeostat.otlp.v1.TracesOutline.Item\x1a/\n\x04Item\x12\'\n\x06status\x18\x0f \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\"\x95\x05\n\x0eMetricsOutline\x12\x45\n\x10resource_metrics\x18\x01 \x03(\x0b\x32+.homeostat.otlp.v1.MetricsOutline.Resources\x1av\n\tResources\x12)\n\x08resource\x18\x01 \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x12>\n\rscope_metrics\x18\x02 \x03(\x0b\x32\'.homeostat.otlp.v1.MetricsOutline.Scope\x1a@\n\x05Scope\x12\x37\n\x07metrics\x18\x02 \x03(\x0b\x32&.homeostat.otlp.v1.MetricsOutline.Item\x1a\xc9\x02\n\x04Item\x12\x39\n\x05gauge\x18\x05 \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x12\x37\n\x03sum\x18\x07 \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x12=\n\thistogram\x18\t \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x12I\n\x15\x65xponential_histogram\x18\n \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x12;\n\x07summary\x18\x0b \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x42\x06\n\x04\x64\x61ta\x1a\x36\n\x06Points\x12,\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\x17.homeostat.otlp.v1.Leaf\"\xf7\x01\n\x0bLogsOutline\x12?\n\rresource_logs\x18\x01 \x03(\x0b\x32(.homeostat.otlp.v1.LogsOutline.Resources\x1ap\n\tResources\x12)\n\x08resource\x18\x01 \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x12\x38\n\nscope_logs\x18\x02 \x03(\x0b\x32$.homeostat.otlp.v1.LogsOutline.Scope\x1a\x35\n\x05Scope\x12,\n\x0blog_records\x18\x02 \x03(\x0b\x32\x17.homeostat.otlp.v1.Leaf\"\x06\n\x04Leafb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!receiver/projection/outline.proto\x12\x11homeostat.otlp.v1\"\xb8\x02\n\rTracesOutline\x12\x42\n\x0eresource_spans\x18\x01 \x03(\x0b\x32*.homeostat.otlp.v1.TracesOutline.Resources\x1as\n\tResources\x12)\n\x08resource\x18\x01 \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x12;\n\x0bscope_spans\x18\x02 \x03(\x0b\x32&.homeostat.otlp.v1.TracesOutline.Scope\x1a=\n\x05Scope\x12\x34\n\x05spans\x18\x02 \x03(\x0b\x32%.homeostat.otlp.v1.TracesOutline.Item\x1a/\n\x04Item\x12\'\n\x06status\x18\x0f \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\"\xa5\x08\n\x0eMetricsOutline\x12\x45\n\x10resource_metrics\x18\x01 \x03(\x0b\x32+.homeostat.otlp.v1.MetricsOutline.Resources\x1av\n\tResources\x12)\n\x08resource\x18\x01 \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x12>\n\rscope_metrics\x18\x02 \x03(\x0b\x32\'.homeostat.otlp.v1.MetricsOutline.Scope\x1a@\n\x05Scope\x12\x37\n\x07metrics\x18\x02 \x03(\x0b\x32&.homeostat.otlp.v1.MetricsOutline.Item\x1a\xdc\x02\n\x04Item\x12\x39\n\x05gauge\x18\x05 \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x12\x37\n\x03sum\x18\x07 \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x12\x41\n\thistogram\x18\t \x01(\x0b\x32,.homeostat.otlp.v1.MetricsOutline.HistogramsH\x00\x12X\n\x15\x65xponential_histogram\x18\n \x01(\x0b\x32\x37.homeostat.otlp.v1.MetricsOutline.ExponentialHistogramsH\x00\x12;\n\x07summary\x18\x0b \x01(\x0b\x32(.homeostat.otlp.v1.MetricsOutline.PointsH\x00\x42\x06\n\x04\x64\x61ta\x1a\x36\n\x06Points\x12,\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x1a\x8e\x01\n\nHistograms\x12G\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32\x32.homeostat.otlp.v1.MetricsOutline.Histograms.Point\x1a\x37\n\x05Point\x12\x15\n\rbucket_counts\x18\x06 \x03(\x06\x12\x17\n\x0f\x65xplicit_bounds\x18\x07 \x03(\x01\x1a\xe9\x01\n\x15\x45xponentialHistograms\x12R\n\x0b\x64\x61ta_points\x18\x01 \x03(\x0b\x32=.homeostat.otlp.v1.MetricsOutline.ExponentialHistograms.Point\x1aZ\n\x05Point\x12Q\n\x08positive\x18\x08 \x01(\x0b\x32?.homeostat.otlp.v1.MetricsOutline.ExponentialHistograms.Buckets\x1a \n\x07\x42uckets\x12\x15\n\rbucket_counts\x18\x02 \x03(\x0c\"\xf7\x01\n\x0bLogsOutline\x12?\n\rresource_logs\x18\x01 \x03(\x0b\x32(.homeostat.otlp.v1.LogsOutline.Resources\x1ap\n\tResources\x12)\n\x08resource\x18\x01 \x01(\x0b\x32\x17.homeostat.otlp.v1.Leaf\x12\x38\n\nscope_logs\x18\x02 \x03(\x0b\x32$.homeostat.otlp.v1.LogsOutline.Scope\x1a\x35\n\x05Scope\x12,\n\x0blog_records\x18\x02 \x03(\x0b\x32\x17.homeostat.otlp.v1.Leaf\"\x06\n\x04Leafb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,21 +40,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRACESOUTLINE_ITEM']._serialized_start=322
   _globals['_TRACESOUTLINE_ITEM']._serialized_end=369
   _globals['_METRICSOUTLINE']._serialized_start=372
-  _globals['_METRICSOUTLINE']._serialized_end=1033
+  _globals['_METRICSOUTLINE']._serialized_end=1433
   _globals['_METRICSOUTLINE_RESOURCES']._serialized_start=461
   _globals['_METRICSOUTLINE_RESOURCES']._serialized_end=579
   _globals['_METRICSOUTLINE_SCOPE']._serialized_start=581
   _globals['_METRICSOUTLINE_SCOPE']._serialized_end=645
   _globals['_METRICSOUTLINE_ITEM']._serialized_start=648
-  _globals['_METRICSOUTLINE_ITEM']._serialized_end=977
-  _globals['_METRICSOUTLINE_POINTS']._serialized_start=979
-  _globals['_METRICSOUTLINE_POINTS']._serialized_end=1033
-  _globals['_LOGSOUTLINE']._serialized_start=1036
-  _globals['_LOGSOUTLINE']._serialized_end=1283
-  _globals['_LOGSOUTLINE_RESOURCES']._serialized_start=1116
-  _globals['_LOGSOUTLINE_RESOURCES']._serialized_end=1228
-  _globals['_LOGSOUTLINE_SCOPE']._serialized_start=1230
-  _globals['_LOGSOUTLINE_SCOPE']._serialized_end=1283
-  _globals['_LEAF']._serialized_start=1285
-  _globals['_LEAF']._serialized_end=1291
+  _globals['_METRICSOUTLINE_ITEM']._serialized_end=996
+  _globals['_METRICSOUTLINE_POINTS']._serialized_start=998
+  _globals['_METRICSOUTLINE_POINTS']._serialized_end=1052
+  _globals['_METRICSOUTLINE_HISTOGRAMS']._serialized_start=1055
+  _globals['_METRICSOUTLINE_HISTOGRAMS']._serialized_end=1197
+  _globals['_METRICSOUTLINE_HISTOGRAMS_POINT']._serialized_start=1142
+  _globals['_METRICSOUTLINE_HISTOGRAMS_POINT']._serialized_end=1197
+  _globals['_METRICSOUTLINE_EXPONENTIALHISTOGRAMS']._serialized_start=1200
+  _globals['_METRICSOUTLINE_EXPONENTIALHISTOGRAMS']._serialized_end=1433
+  _globals['_METRICSOUTLINE_EXPONENTIALHISTOGRAMS_POINT']._serialized_start=1309
+  _globals['_METRICSOUTLINE_EXPONENTIALHISTOGRAMS_POINT']._serialized_end=1399
+  _globals['_METRICSOUTLINE_EXPONENTIALHISTOGRAMS_BUCKETS']._serialized_start=1401
+  _globals['_METRICSOUTLINE_EXPONENTIALHISTOGRAMS_BUCKETS']._serialized_end=1433
+  _globals['_LOGSOUTLINE']._serialized_start=1436
+  _globals['_LOGSOUTLINE']._serialized_end=1683
+  _globals['_LOGSOUTLINE_RESOURCES']._serialized_start=1516
+  _globals['_LOGSOUTLINE_RESOURCES']._serialized_end=1628
+  _globals['_LOGSOUTLINE_SCOPE']._serialized_start=1630
+  _globals['_LOGSOUTLINE_SCOPE']._serialized_end=1683
+  _globals['_LEAF']._serialized_start=1685
+  _globals['_LEAF']._serialized_end=1691
 # @@protoc_insertion_point(module_scope)

@@ -52,15 +52,42 @@ class MetricsOutline(_message.Message):
         SUMMARY_FIELD_NUMBER: _ClassVar[int]
         gauge: MetricsOutline.Points
         sum: MetricsOutline.Points
-        histogram: MetricsOutline.Points
-        exponential_histogram: MetricsOutline.Points
+        histogram: MetricsOutline.Histograms
+        exponential_histogram: MetricsOutline.ExponentialHistograms
         summary: MetricsOutline.Points
-        def __init__(self, gauge: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., sum: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., exponential_histogram: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., summary: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ...) -> None: ...
+        def __init__(self, gauge: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., sum: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ..., histogram: _Optional[_Union[MetricsOutline.Histograms, _Mapping]] = ..., exponential_histogram: _Optional[_Union[MetricsOutline.ExponentialHistograms, _Mapping]] = ..., summary: _Optional[_Union[MetricsOutline.Points, _Mapping]] = ...) -> None: ...
     class Points(_message.Message):
         __slots__ = ("data_points",)
         DATA_POINTS_FIELD_NUMBER: _ClassVar[int]
         data_points: _containers.RepeatedCompositeFieldContainer[Leaf]
         def __init__(self, data_points: _Optional[_Iterable[_Union[Leaf, _Mapping]]] = ...) -> None: ...
+    class Histograms(_message.Message):
+        __slots__ = ("data_points",)
+        class Point(_message.Message):
+            __slots__ = ("bucket_counts", "explicit_bounds")
+            BUCKET_COUNTS_FIELD_NUMBER: _ClassVar[int]
+            EXPLICIT_BOUNDS_FIELD_NUMBER: _ClassVar[int]
+            bucket_counts: _containers.RepeatedScalarFieldContainer[int]
+            explicit_bounds: _containers.RepeatedScalarFieldContainer[float]
+            def __init__(self, bucket_counts: _Optional[_Iterable[int]] = ..., explicit_bounds: _Optional[_Iterable[float]] = ...) -> None: ...
+        DATA_POINTS_FIELD_NUMBER: _ClassVar[int]
+        data_points: _containers.RepeatedCompositeFieldContainer[MetricsOutline.Histograms.Point]
+        def __init__(self, data_points: _Optional[_Iterable[_Union[MetricsOutline.Histograms.Point, _Mapping]]] = ...) -> None: ...
+    class ExponentialHistograms(_message.Message):
+        __slots__ = ("data_points",)
+        class Point(_message.Message):
+            __slots__ = ("positive",)
+            POSITIVE_FIELD_NUMBER: _ClassVar[int]
+            positive: MetricsOutline.ExponentialHistograms.Buckets
+            def __init__(self, positive: _Optional[_Union[MetricsOutline.ExponentialHistograms.Buckets, _Mapping]] = ...) -> None: ...
+        class Buckets(_message.Message):
+            __slots__ = ("bucket_counts",)
+            BUCKET_COUNTS_FIELD_NUMBER: _ClassVar[int]
+            bucket_counts: _containers.RepeatedScalarFieldContainer[bytes]
+            def __init__(self, bucket_counts: _Optional[_Iterable[bytes]] = ...) -> None: ...
+        DATA_POINTS_FIELD_NUMBER: _ClassVar[int]
+        data_points: _containers.RepeatedCompositeFieldContainer[MetricsOutline.ExponentialHistograms.Point]
+        def __init__(self, data_points: _Optional[_Iterable[_Union[MetricsOutline.ExponentialHistograms.Point, _Mapping]]] = ...) -> None: ...
     RESOURCE_METRICS_FIELD_NUMBER: _ClassVar[int]
     resource_metrics: _containers.RepeatedCompositeFieldContainer[MetricsOutline.Resources]
     def __init__(self, resource_metrics: _Optional[_Iterable[_Union[MetricsOutline.Resources, _Mapping]]] = ...) -> None: ...

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from knowledge.cluster import Cluster, Scale
+from knowledge.cluster import Cluster, Scale, WriteIntent, WriteOutcome
+from knowledge.journal import Journal
 from tests.cluster.place import Place
 from tests.healing.cluster_contract import TARGET, intent_of
+from tests.parts.kube import KubeError
+from tests.parts.metrics_api import ROOT, MetricsApi, Used
 from tests.parts.process import Process, free_port
 
 
@@ -34,6 +37,31 @@ def config(settled: Callable[[str], Place], tmp_path: Path) -> tuple[Place, Path
     path = tmp_path / "homeostat.yaml"
     path.write_text(yaml.safe_dump(settings))
     return place, path, f"http://{web}/status"
+
+
+def idle(place: Place) -> MetricsApi:
+    """A metrics API that knows all pods of the place, which have little to do."""
+    metrics = MetricsApi.register(place.plane)
+    pods = place.plane.admin.get(place.path("pods", group="v1"))["items"]
+    metrics.used = tuple(
+        Used(
+            namespace=place.namespace,
+            pod=pod["metadata"]["name"],
+            container="app",
+            cpu_cores=0.1,
+            memory_bytes=2.0**26,
+        )
+        for pod in pods
+    )
+
+    def is_served() -> bool:
+        try:
+            return bool(place.plane.admin.get(f"{ROOT}/pods")["items"])
+        except KubeError:
+            return False
+
+    place.until(is_served)
+    return metrics
 
 
 def _homeostat(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +101,18 @@ def test_unwind_takes_back_what_is_in_force(config: tuple[Place, Path, str]) -> 
     assert done.returncode == 0, done.stderr
     assert f"{place.namespace}/{TARGET}: replicas 4 back to 2: applied" in done.stdout
     assert place.get(TARGET)["spec"]["replicas"] == 2
+    journal = Journal.open(path.parent / "journal.db", read_only=True)
+    told = journal.unwound()
+    journal.close()
+    (intent,) = [
+        each
+        for each in told
+        if isinstance(each, WriteIntent) and each.change.target.namespace == place.namespace
+    ]
+    assert intent.is_undo
+    after = told[told.index(intent) + 1]
+    assert isinstance(after, WriteOutcome)
+    assert (after.intent_id, after.status) == (intent.id, "applied")
     assert f"{place.namespace}/{TARGET}" not in _homeostat("unwind", "--config", str(path)).stdout
 
 
@@ -102,8 +142,17 @@ def test_a_boost_past_its_time_is_taken_back_without_our_memory(
                 assert f"{place.namespace}/" not in told
 
     place.do(act)
-    done = _homeostat("unwind", "--expired", "--config", str(path))
-    assert done.returncode == 0, done.stderr
+    blind = _homeostat("unwind", "--expired", "--config", str(path))
+    assert blind.returncode == 1
+    assert "the cluster reports no CPU usage of its pods" in blind.stdout
+    assert place.get(TARGET)["spec"]["replicas"] == 4
+    metrics = idle(place)
+    try:
+        done = _homeostat("unwind", "--expired", "--config", str(path))
+    finally:
+        metrics.unregister(place.plane)
+        metrics.close()
+    assert done.returncode == 0, done.stdout
     text = "replicas 4 back to 2, its time is over: applied"
     assert f"{place.namespace}/{TARGET}: {text}" in done.stdout
     assert place.get(TARGET)["spec"] == before["spec"]

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from healing.cluster.action_ledger import ActionLedger, LedgerUnavailableError, StaleEpochError
-from healing.cluster.kube import object_ledger
+from healing.cluster.kube import ledger_content
 from healing.cluster.kube.api import Api
 from healing.cluster.kube.object_ledger import ObjectLedger
 from knowledge.memory import Memory
@@ -57,7 +57,7 @@ class TestObjectLedger(LedgerContract):
 
 
 def test_a_person_s_hand_on_the_object_does_not_stop_the_ledger(store: ConfigMap) -> None:
-    path = store.place.path("configmaps", object_ledger.NAME, group="v1")
+    path = store.place.path("configmaps", ledger_content.NAME, group="v1")
 
     async def act(ledger: ActionLedger) -> None:
         await ledger.begin(1)
@@ -95,7 +95,7 @@ def test_two_that_begin_at_once_do_not_lose_what_the_first_kept(store: ConfigMap
 
 
 def test_a_ledger_that_cannot_be_read_is_not_begun_on(store: ConfigMap) -> None:
-    path = store.place.path("configmaps", object_ledger.NAME, group="v1")
+    path = store.place.path("configmaps", ledger_content.NAME, group="v1")
     store.do(lambda ledger: ledger.begin(1))
     store.place.plane.admin.merge(path, {"data": {"plan-0": "{"}})
     with pytest.raises(LedgerUnavailableError, match="cannot be read"):
@@ -105,7 +105,7 @@ def test_a_ledger_that_cannot_be_read_is_not_begun_on(store: ConfigMap) -> None:
 def test_a_ledger_that_is_full_refuses_and_says_so(
     store: ConfigMap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_ledger, "BYTES_MAX", 500)
+    monkeypatch.setattr(ledger_content, "BYTES_MAX", 500)
 
     async def act(ledger: ActionLedger) -> None:
         await ledger.begin(1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,19 @@ from healing.cluster.gate import write_guarded
 from healing.cluster.kube.api import Api
 from healing.cluster.kube.unwind import in_force, unwind
 from healing.guards import check
-from healing.guards.target import no_other_controller
-from knowledge.cluster import Cluster, ClusterReport, Scale, WriteIntent, WriteOutcome
+from healing.guards.target import no_other_controller, other_controller
+from healing.strategies.proposal import Case, Proposal
+from healing.strategies.scale_up import propose_scale_up
+from knowledge.cluster import (
+    Cluster,
+    ClusterReport,
+    RollBackRelease,
+    Scale,
+    SetFloor,
+    Workload,
+    WriteIntent,
+    WriteOutcome,
+)
 from knowledge.plans import Refused
 from tests.cluster import objects
 from tests.cluster.autoscalers import autoscaler, definition, know, know_keda, scaled_object
@@ -93,6 +105,37 @@ def test_each_master_is_named(crowded: Place) -> None:
     assert [name for name, w in found.items() if not w.is_opted_in] == ["closed"]
     systems = [w for w in report.workloads if w.key.namespace == "kube-system"]
     assert all(w.untouchable for w in systems)
+    for name in ("argo", "flux", "operated", "paused", "canary", "rollout"):
+        master = found[name].steered_by
+        for change in (scale, restart):
+            answer = other_controller(found[name], change(found[name]))
+            assert answer == f"{found[name].key} is steered by {master}"
+    back = RollBackRelease(target=found["helm"].key, revision=1, revision_before=2)
+    assert "kept by Helm release shop" in str(other_controller(found["helm"], back))
+    assert _planned(report, found["plain"]) == "scale"
+    assert _planned(report, found["hpa"]) == "set_floor of HorizontalPodAutoscaler hpa"
+    assert _planned(report, found["keda"]) == "set_floor of ScaledObject keda"
+
+
+def _planned(report: ClusterReport, workload: Workload) -> str:
+    """What is planned where a workload of the real report is asked for twice what it can do."""
+    world = World()
+    cause = replace(world.cause, workload=workload.key, arrival_ratio=2.0)
+    pods = tuple(replace(pod, cpu_ratio=0.97) for pod in report.pods)
+    case = Case(
+        issue=world.issue(),
+        cause=cause,
+        workload=workload,
+        cluster=replace(report, pods=pods),
+        situation=world.situation(),
+        condemned=frozenset(),
+    )
+    found = propose_scale_up(case, world.settings)
+    assert isinstance(found, Proposal), found
+    change = found.change
+    if isinstance(change, SetFloor):
+        return f"set_floor of {change.scaler_kind} {change.scaler_name}"
+    return change.kind
 
 
 @pytest.mark.parametrize("name", ["hpa", "keda"])

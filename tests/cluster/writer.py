@@ -4,7 +4,8 @@
 
 At POINT it stops itself, as a machine may at any moment: `before` the patch is sent, right after
 the lease was asked for the last time; or `after` the server has done it, before the answer is read.
-Each thing that happens is a line on stdout. The test lets it go on, or kills it.
+With any other word for POINT it does not. Once it leads its wall clock jumps an hour ahead, which
+must not matter. Each thing that happens is a line on stdout. The test lets it go on, or kills it.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ from knowledge.plans import ApprovedPlan
 from tests.healing.cluster_contract import TARGET, intent_of, scale
 from tests.healing.conftest import World
 from tests.healing.ledger_contract import INPUTS, NOTHING
+
+JUMP_NS = 3600 * 10**9
 
 
 class Stopping:
@@ -60,7 +63,12 @@ def say(text: str) -> None:
 
 async def main(kubeconfig: str, namespace: str, home: str, point: str) -> None:
     settings = KubernetesSettings(kubeconfig=Path(kubeconfig), own_namespace=home)
-    parts = replicated(settings, namespace=home, now_unix_ns=time.time_ns)
+    off_ns = 0
+
+    def now_unix_ns() -> int:
+        return time.time_ns() + off_ns
+
+    parts = replicated(settings, namespace=home, now_unix_ns=now_unix_ns)
     leadership, ledger, cluster = (
         parts.succession.leadership,
         parts.succession.ledger,
@@ -74,16 +82,17 @@ async def main(kubeconfig: str, namespace: str, home: str, point: str) -> None:
     assert epoch is not None
     await parts.succession.take_over(epoch, now_unix_ns=time.time_ns())
     say(f"leader {epoch}")
+    off_ns = JUMP_NS
     key = (namespace, TARGET)
     workload = next(w for w in report.workloads if (w.key.namespace, w.key.name) == key)
     change = scale(workload)
     intent = replace(
-        intent_of(workload, change), epoch=epoch, created_unix_ns=time.time_ns(), plan_id="plan-1"
+        intent_of(workload, change), epoch=epoch, created_unix_ns=now_unix_ns(), plan_id="plan-1"
     )
     approved = ApprovedPlan(plan=World().asked(change=change).plan, guards=())
     await ledger.keep(INPUTS, replace(NOTHING, approved=(approved,), intents=(intent,)))
     interpose(cluster, point)
-    outcome = await write_guarded(cluster, intent, lambda *_: None, now_unix_ns=time.time_ns)
+    outcome = await write_guarded(cluster, intent, lambda *_: None, now_unix_ns=now_unix_ns)
     say(f"outcome {outcome.status}: {outcome.reason}")
     lease.cancel()
     await cluster.close()

@@ -4,6 +4,11 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+
 from knowledge.schemas import SIGNALS, Signal
 from tests.conformance import payload
 
@@ -72,6 +77,13 @@ def hostile(signal: Signal) -> Iterator[tuple[str, bytes]]:
     places["attribute"] = (*path, _ATTRIBUTES[signal])
     places["attribute value"] = (*path, _ATTRIBUTES[signal], 2)
     places["list in an attribute value"] = (*path, _ATTRIBUTES[signal], 2, 5)
+    if signal == "metrics":
+        places |= {
+            "scope": (1, 2, 1),
+            "exemplar": (1, 2, 2, 9, 1, 8),
+            "buckets": (1, 2, 2, 10, 1, 8),
+            "bucket counts": (1, 2, 2, 10, 1, 8, 2),
+        }
     for name, content in payloads().items():
         for place, fields in places.items():
             yield f"{name} at {place}", inside(content, *fields)
@@ -88,9 +100,44 @@ def mutate(body: bytes, rng: random.Random) -> bytes:
 def seeds(signal: Signal) -> list[bytes]:
     """Requests to start from."""
     found = [payload.of(signal).SerializeToString()]
+    if signal == "metrics":
+        found.append(_durations().SerializeToString())
     if signal == "traces":
         found.append(payload.with_values_of_all_kinds().SerializeToString())
     return found
+
+
+def _durations() -> ExportMetricsServiceRequest:
+    """Both kinds of histogram under names that are looked into."""
+    request = ExportMetricsServiceRequest()
+    metrics = request.resource_metrics.add().scope_metrics.add().metrics
+    explicit = metrics.add(name="http.server.duration", unit="ms").histogram
+    explicit.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+    for export in range(1, 4):
+        point = explicit.data_points.add(
+            start_time_unix_nano=1,
+            time_unix_nano=export * 10**9,
+            count=3 * export,
+            sum=9.0 * export,
+            max=7.5,
+            explicit_bounds=[5.0, 10.0],
+            bucket_counts=[export, 2 * export, 0],
+        )
+        point.attributes.add(key="http.status_code").value.int_value = 500
+        point.exemplars.add(as_double=7.5, trace_id=payload.TRACE_ID)
+    exponential = metrics.add(name="rpc.server.call.duration", unit="s").exponential_histogram
+    exponential.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    for export in range(1, 3):
+        bucketed = exponential.data_points.add(
+            start_time_unix_nano=(export - 1) * 10**9 + 1,
+            time_unix_nano=export * 10**9,
+            count=4,
+            scale=3,
+            zero_count=1,
+        )
+        bucketed.positive.offset = -20
+        bucketed.positive.bucket_counts.extend([1, 0, 2])
+    return request
 
 
 def _flip(data: bytearray, rng: random.Random) -> None:

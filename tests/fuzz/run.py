@@ -11,8 +11,12 @@ import sys
 import time
 from typing import Final
 
+import pyarrow as pa
+
+from analysis.metered import Metered, table_of
+from analysis.slices import Batch, TelemetrySlice
 from knowledge.schemas import SIGNALS, Signal
-from receiver.decode import decode
+from receiver.decode import Decoded, decode
 from receiver.otlp_json import to_protobuf
 from receiver.refusal import Refusal
 from tests.conformance import payload
@@ -36,12 +40,47 @@ def try_batch(signal: Signal, seed: int) -> None:
     rng = random.Random(seed)
     honest = payload.of(signal).SerializeToString()
     bodies = [mutate(rng.choice(seeds(signal)), rng) for _ in range(BATCH - 1)]
-    outcomes = decode(signal, [*bodies, honest], items_max=ITEMS_MAX).outcomes
+    decoded = decode(signal, [*bodies, honest], items_max=ITEMS_MAX)
+    plain = decode(signal, [*bodies, honest], items_max=ITEMS_MAX, engine="reference")
+    outcomes = decoded.outcomes
+    if not _is_same(decoded, plain):
+        raise FindingError(f"{signal} seed {seed}: the engines do not agree")
     if outcomes[-1] != {}:
         raise FindingError(f"{signal} seed {seed}: the honest request got {outcomes[-1]}")
+    if signal == "metrics":
+        _analyse(decoded.rows, seed)
     for outcome in outcomes:
         if isinstance(outcome, Refusal) and outcome.reason not in EXPECTED:
             raise FindingError(f"{signal} seed {seed}: {outcome}")
+
+
+def _is_same(one: Decoded, other: Decoded) -> bool:
+    """Whether both refuse the same requests and have the same rows; not a number is one, too."""
+    refused, refused_too = (
+        [getattr(outcome, "reason", outcome) for outcome in decoded.outcomes]
+        for decoded in (one, other)
+    )
+    is_same_rows = one.rows.equals(other.rows) or (
+        repr(one.rows.to_pylist()) == repr(other.rows.to_pylist())
+    )
+    return refused == refused_too and is_same_rows
+
+
+def _analyse(rows: pa.RecordBatch, seed: int) -> None:
+    """Make a window of what came through: nothing may break that is behind the receiver."""
+    part = TelemetrySlice(
+        signal="metrics",
+        start_unix_ns=0,
+        end_unix_ns=2**62,
+        batches=(
+            Batch(rows=pa.Table.from_batches([rows]), oldest_unix_ns=0, newest_unix_ns=2**63 - 1),
+        ),
+    )
+    try:
+        metered, _ = Metered().advance(part, window_s=1e10)
+        table_of(metered.increments)
+    except Exception as error:
+        raise FindingError(f"metrics seed {seed}: the analysis failed: {error!r}") from error
 
 
 def try_json(signal: Signal, seed: int) -> None:

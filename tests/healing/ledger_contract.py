@@ -12,7 +12,8 @@ from healing.recover import recover
 from knowledge.cluster import WriteIntent, WriteOutcome
 from knowledge.memory import Memory
 from knowledge.orders import Pause
-from knowledge.plans import ApprovedPlan, Verdict
+from knowledge.plans import ApprovedPlan, Escalation, Verdict
+from knowledge.regulation import Hold
 from knowledge.ticks import TickInputs, TickOutputs
 from knowledge.windows import WindowTables
 from tests.healing.conftest import NOW, World
@@ -48,6 +49,10 @@ PAUSE = Pause(
     given_unix_ns=NOW,
     expires_unix_ns=None,
 )
+ESCALATION = Escalation(
+    issue_id="issue-1", reason="it swings", look_at="who else", stops=True, since_unix_ns=NOW
+)
+HOLD = Hold(workload="shop/back", until_unix_ns=NOW + 10**12)
 INPUTS = TickInputs(
     now_unix_ns=NOW,
     tables=WindowTables.empty(NOW - 1, NOW),
@@ -122,6 +127,46 @@ class LedgerContract:
         store.do(act)
         assert self._memory(store).orders == (PAUSE,)
 
+    def test_what_people_said_is_durable_before_any_tick(self, store: Store) -> None:
+        epoch = store.number()
+
+        async def act(ledger: ActionLedger) -> None:
+            await ledger.begin(epoch)
+            await ledger.hear(PAUSE)
+
+        store.do(act)
+        assert self._memory(store).orders == (PAUSE,)
+
+    def test_what_a_tick_takes_in_was_said_once(self, store: Store) -> None:
+        epoch = store.number()
+
+        async def act(ledger: ActionLedger) -> None:
+            await ledger.begin(epoch)
+            await ledger.hear(PAUSE)
+            await ledger.keep(replace(INPUTS, orders=(PAUSE,)), NOTHING)
+
+        store.do(act)
+        assert self._memory(store).orders == (PAUSE,)
+
+    def test_a_successor_knows_what_stood(self, store: Store) -> None:
+        """Under which name, what was handed to a person, and whom somebody else had scaled."""
+        epoch = store.number()
+        stood = replace(
+            NOTHING, issues=(World().issue(),), escalations=(ESCALATION,), holds=(HOLD,)
+        )
+
+        async def act(ledger: ActionLedger) -> None:
+            await ledger.begin(epoch)
+            await ledger.keep(INPUTS, stood)
+            await ledger.keep(INPUTS, replace(stood, escalations=(), holds=()))
+            await ledger.keep(INPUTS, stood)
+
+        store.do(act)
+        memory = self._memory(store)
+        assert [issue.id for issue in memory.issues] == ["issue-1"]
+        assert (memory.escalations, memory.holds) == ((ESCALATION,), (HOLD,))
+        assert recover(memory, epoch=2).escalations == (ESCALATION,)
+
     def test_keeping_the_same_intent_again_changes_nothing(self, store: Store) -> None:
         """A retry is among a tick's intents once more."""
         epoch = store.number()
@@ -147,10 +192,12 @@ class LedgerContract:
                 await ledger.keep(INPUTS, BEGUN)
             with pytest.raises(StaleEpochError):
                 await ledger.settle(APPLIED)
+            with pytest.raises(StaleEpochError):
+                await ledger.hear(PAUSE)
 
         store.do(act)
         memory = self._memory(store)
-        assert (memory.intents, memory.outcomes) == ((), ())
+        assert (memory.intents, memory.outcomes, memory.orders) == ((), (), ())
 
     async def _overtaken(self, store: Store) -> None:
         """A successor begins, in a process of its own."""

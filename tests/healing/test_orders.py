@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from healing.cluster.kube.object_ledger import orders_in_force
+from healing.cluster.kube.ledger_content import orders_in_force
 from healing.orders import obeyed
 from healing.recover import recover
 from healing.settings import HealingSettings

@@ -14,6 +14,7 @@ from homeostat import control as control_module
 from homeostat import core
 from homeostat.control import Control
 from homeostat.core import CoreSettings, CoreState
+from homeostat.last_word import forbids
 from homeostat.publish import treatments_of
 from homeostat.replay import replay
 from knowledge.cluster import (
@@ -167,21 +168,23 @@ def test_without_fresh_facts_nothing_is_written(
 
 def test_what_a_person_says_after_the_guards_still_stops_the_write(house: House) -> None:
     now = house.now
-    assert house.control.forbids(INTENT, now_unix_ns=now) is None
-    house.control.give(
-        Pause(
-            id="p",
-            namespace=INTENT.change.target.namespace,
-            workload="",
-            reason="hands off",
-            by="ada",
-            given_unix_ns=now,
-            expires_unix_ns=None,
+    assert forbids(house.control.moment(now), INTENT) is None
+    asyncio.run(
+        house.control.give(
+            Pause(
+                id="p",
+                namespace=INTENT.change.target.namespace,
+                workload="",
+                reason="hands off",
+                by="ada",
+                given_unix_ns=now,
+                expires_unix_ns=None,
+            )
         )
     )
-    assert "paused by ada" in (house.control.forbids(INTENT, now_unix_ns=now) or "")
+    assert "paused by ada" in (forbids(house.control.moment(now), INTENT) or "")
     house.control.halted = "a bug"
-    assert house.control.forbids(INTENT, now_unix_ns=now) == "a bug"
+    assert forbids(house.control.moment(now), INTENT) == "a bug"
 
 
 def test_a_bug_halts_actions_while_windows_go_on(

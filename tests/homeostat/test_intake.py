@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from analysis.buffers import Buffers
-from homeostat.intake import Intake, Times
+from homeostat.intake import EPOCHS_MAX, Intake, Times
 from knowledge.frames import FrameAnswer, FrameHead
 from knowledge.framing import Message, Unpacker, pack
 from knowledge.schemas import LOGS
@@ -67,6 +67,27 @@ def test_a_frame_that_was_refused_is_not_taken_for_kept_when_it_comes_again() ->
     assert _take(intake, _head(), _body()).outcome == "full"
     assert _take(intake, _head(), _body()).outcome == "full"
     assert buffers.counts("logs").rows == 0
+
+
+def test_without_memory_nothing_is_taken_and_old_rows_go_first() -> None:
+    buffers, room = Buffers(bytes_max=2**20, retention_s=0), [0]
+    intake = Intake(buffers, lambda: TIMES, room=lambda: room[0])
+    answer = _take(intake, _head(), _body())
+    assert (answer.outcome, buffers.counts("logs").refused_frames) == ("full", 1)
+    room[0] = 2 * len(_body())
+    for sequence in range(5):  # rows of time 1 are no longer wanted at time 2
+        assert _take(intake, _head(sequence), _body()).outcome == "kept"
+
+
+def test_of_receivers_those_heard_longest_ago_are_forgotten() -> None:
+    intake, _ = _intake()
+    for number in range(EPOCHS_MAX + 10):
+        for epoch in ("alive", f"e{number}"):
+            intake.heard(epoch, {"requests": number})
+    assert len(intake.counters) == EPOCHS_MAX
+    assert "alive" in intake.counters
+    assert "e0" not in intake.counters
+    assert intake.receivers_remembered() == (EPOCHS_MAX, EPOCHS_MAX)
 
 
 def test_two_receivers_do_not_share_sequence_numbers() -> None:

@@ -18,6 +18,9 @@ Fate = Literal["well", "lost", "reply lost", "late", "doubled", "cut"]
 """well: nothing happens to it. lost: it never arrives, and nobody hears of that. reply lost: it
 arrives, its answer does not. late: it is held until `let_late` is called. doubled: it arrives
 twice, and no answer. cut: the connection ends before it arrives."""
+Weather = Literal["fair", "hanging", "parted"]
+"""Of all requests. hanging: they arrive when it is fair again, also those whose sender gave up, and
+nobody hears of anything until then. parted: every connection ends."""
 DEADLINE_S: Final = 60.0
 _HOP: Final = frozenset({"connection", "transfer-encoding", "content-length", "host", "keep-alive"})
 
@@ -30,6 +33,9 @@ class FaultyProxy:
         self._fates = dict(fates)
         self.port = free_port()
         self.held: set[str] = set()
+        self._weather: Weather = "fair"
+        self._fair = asyncio.Event()
+        self._fair.set()
         self._late: list[tuple[str, Mapping[str, str], bytes]] = []
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -44,6 +50,18 @@ class FaultyProxy:
     def heal(self) -> None:
         """From now on pass everything on."""
         self._fates.clear()
+
+    def turn(self, weather: Weather) -> None:
+        """From now on do that to all requests."""
+
+        async def change() -> None:
+            self._weather = weather
+            if weather == "hanging":
+                self._fair.clear()
+            else:
+                self._fair.set()
+
+        asyncio.run_coroutine_threadsafe(change(), self._loop).result(DEADLINE_S)
 
     def let_late(self) -> int:
         """Let what was held as late arrive now; return how many."""
@@ -76,14 +94,15 @@ class FaultyProxy:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        await asyncio.sleep(0.1)  # TLS connections take so long to be gone
+        await asyncio.sleep(1.0)  # TLS connections take so long to be gone on a busy machine
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        await self._fair.wait()
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
         url = f"https://127.0.0.1:{self._plane.port}{request.path_qs}"
         fate, name = self._fate_of(request, body)
-        if fate == "cut":
+        if fate == "cut" or self._weather == "parted":
             assert request.transport is not None
             request.transport.close()
             return web.Response(status=500)
@@ -128,6 +147,11 @@ class FaultyProxy:
             response = web.StreamResponse(status=answer.status, headers=kept)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
+                await self._fair.wait()
+                if self._weather == "parted":
+                    assert request.transport is not None
+                    request.transport.abort()
+                    break
                 await response.write(chunk)
             await response.write_eof()
             return response

@@ -7,6 +7,7 @@ from typing import Self
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
+INITIAL_WINDOW = 4
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
@@ -35,7 +36,7 @@ def _text(text: str) -> bytes:
 
 
 class RawH2:
-    """One connection; windows of the peer are not waited for, so send little or read first."""
+    """One connection; the peer's windows, of the connection and of the stream, are kept to."""
 
     def __init__(self, address: str, timeout_s: float = 20.0) -> None:
         host, _, port = address.rpartition(":")
@@ -43,17 +44,17 @@ class RawH2:
         self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0))
         self._buffer = b""
         self._next_stream = 1
+        self._window = 65_535
+        self._initial = 65_535
+        self._room: dict[int, int] = {}  # of a stream, beside what all have from the start
 
     def open(self, *, size: int, sent: bytes, **more: str) -> int:
         """Start a call whose message has `size` bytes, of which only `sent` are sent."""
         stream = self._next_stream
         self._next_stream += 2
         message = b"\0" + struct.pack(">I", size) + sent
-        pieces = [message[at : at + 16_384] for at in range(0, len(message), 16_384)]
-        self.socket.sendall(
-            frame(HEADERS, END_HEADERS, stream, headers(**more))
-            + b"".join(frame(DATA, 0, stream, piece) for piece in pieces)
-        )
+        self.socket.sendall(frame(HEADERS, END_HEADERS, stream, headers(**more)))
+        self._send(stream, message, 0)
         return stream
 
     def open_compressed(self, message: bytes) -> int:
@@ -63,15 +64,26 @@ class RawH2:
         whole = b"\1" + struct.pack(">I", len(message)) + message
         told = headers(**{"grpc-encoding": "gzip"})
         self.socket.sendall(frame(HEADERS, END_HEADERS, stream, told))
-        self._window = 65_535
-        for at in range(0, len(whole), 16_384):
-            piece = whole[at : at + 16_384]
-            while self._window < len(piece):
+        self._send(stream, whole, END_STREAM)
+        return stream
+
+    def initial_window(self) -> int:
+        """Return how much of a body that is not read yet the peer lets come."""
+        while True:
+            kind, flags, _, payload = self._read()
+            if kind == SETTINGS and not flags & ACK:
+                told = dict(struct.iter_unpack(">HI", payload))
+                return int(told.get(INITIAL_WINDOW, 65_535))
+
+    def _send(self, stream: int, message: bytes, last: int) -> None:
+        for at in range(0, len(message), 16_384):
+            piece = message[at : at + 16_384]
+            while min(self._window, self._initial + self._room.get(stream, 0)) < len(piece):
                 self._take_window()
             self._window -= len(piece)
-            is_last = at + 16_384 >= len(whole)
-            self.socket.sendall(frame(DATA, END_STREAM if is_last else 0, stream, piece))
-        return stream
+            self._room[stream] = self._room.get(stream, 0) - len(piece)
+            is_last = at + 16_384 >= len(message)
+            self.socket.sendall(frame(DATA, last if is_last else 0, stream, piece))
 
     def next_settings(self) -> None:
         """Wait for the peer's first settings: the connection is then served."""
@@ -96,12 +108,10 @@ class RawH2:
                 return kind, payload
 
     def _take_window(self) -> None:
-        """Wait for the peer to let more of the connection's window come."""
-        kind, flags, stream, payload = self._read()
+        """Wait for the peer to let more of a window come."""
+        kind, flags, _, payload = self._read()
         if kind in (SETTINGS, PING) and not flags & ACK:
             self.socket.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
-        elif kind == WINDOW and stream == 0:
-            self._window += int.from_bytes(payload, "big")
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +123,15 @@ class RawH2:
         head = self._exactly(9)
         size = int.from_bytes(head[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", head[3:])
-        return kind, flags, stream, self._exactly(size)
+        payload = self._exactly(size)
+        if kind == SETTINGS and not flags & ACK:
+            told = dict(struct.iter_unpack(">HI", payload))
+            self._initial = int(told.get(INITIAL_WINDOW, self._initial))
+        elif kind == WINDOW and stream:
+            self._room[stream] = self._room.get(stream, 0) + int.from_bytes(payload, "big")
+        elif kind == WINDOW:
+            self._window += int.from_bytes(payload, "big")
+        return kind, flags, stream, payload
 
     def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:

@@ -5,7 +5,6 @@ from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -168,35 +167,3 @@ def template(body: AnyValue) -> str:
     ):
         said = re.sub(pattern, mask, said, flags=re.ASCII)
     return said[:100]
-
-
-def point_row(metric: Metric, point: Any, resource: Resource) -> dict[str, Any] | str | None:
-    if point.flags & 1:
-        return None
-    if not usable_time(point.time_unix_nano):
-        return "no time"
-    kind = metric.WhichOneof("data")
-    data = getattr(metric, str(kind))
-    temporality = getattr(data, "aggregation_temporality", 0)
-    is_number = kind in ("gauge", "sum")
-    told = point.WhichOneof("value") if is_number else None
-    start = point.start_time_unix_nano
-    return {
-        "time_unix_ns": point.time_unix_nano,
-        "start_unix_ns": start if start <= INT64_MAX else start - 2**64,
-        "name": metric.name,
-        "unit": metric.unit,
-        "type": kind,
-        "is_monotonic": getattr(data, "is_monotonic", False),
-        "temporality": temporality if temporality <= 2 else 0,
-        "value": float(getattr(point, told)) if told else None,
-        "count": None if is_number else point.count,
-        "sum": None if is_number else optional_sum(str(kind), point),
-        "bounds": list(point.explicit_bounds) if kind == "histogram" else None,
-        "bucket_counts": list(point.bucket_counts) if kind == "histogram" else None,
-        **labels(resource),
-    }
-
-
-def optional_sum(kind: str, point: Any) -> float | None:
-    return float(point.sum) if kind == "summary" or point.HasField("sum") else None

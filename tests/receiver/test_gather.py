@@ -1,9 +1,12 @@
 """Requests are taken out many at once, none is lost, and a close lets the rest out."""
 
 import threading
+import types
 from dataclasses import dataclass
 
-from receiver.gather import Gathering
+import pytest
+
+from receiver.gather import BUSY_RATIO, Gathering
 
 LONG_S = 30.0
 
@@ -57,3 +60,17 @@ def test_of_very_much_each_client_has_its_turn_and_the_rest_keeps_its_order() ->
     gathering.close()
     left = [one for batch in iter(gathering.take, []) for one in batch]
     assert len(left) == 21 - 8 - len(taken[2])
+
+
+def test_where_requests_come_close_together_more_of_them_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+    gathering: Gathering[One] = Gathering(wait_s=1.0, enough_bytes=100)
+    enough = types.SimpleNamespace(wait=waited.append, notify=lambda: None)
+    monkeypatch.setattr(gathering, "_enough", enough)
+    for count in (1, 3, 2, 1, 1):
+        for _ in range(count):
+            gathering.put(One())
+        assert len(gathering.take()) == count
+    assert waited == [1.0, 1.0, BUSY_RATIO, BUSY_RATIO, 1.0]

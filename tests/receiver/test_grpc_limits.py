@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
+from receiver.grpc_options import UNREAD_BYTES_MAX
 from receiver.grpc_readers import SLOW_MAX, Reader, Readers
 from receiver.refusal import Refusal
 from tests.receiver.asking import counts
@@ -51,12 +52,26 @@ def test_half_sent_messages_pin_no_memory_and_lock_nobody_out(start: Start) -> N
         assert house.sender.export(BODY) == b""
 
 
+def test_of_a_body_that_nobody_reads_only_a_small_window_comes(start: Start) -> None:
+    with RawH2(start().receiver.address) as connection:
+        assert connection.initial_window() == UNREAD_BYTES_MAX  # the core's own choice is 4 MiB
+
+
 def test_a_message_that_never_ends_is_cut_at_the_limit(start: Start) -> None:
     house = start(grpc_body_max_s=1.0)
     with RawH2(house.receiver.address) as slow:
         stream = slow.open(size=1000, sent=b"0" * 10)
         slow.until_ended(stream)  # reset or a status: the call is over
     wait_until(lambda: counts(house).get("refused_slow") == 1, "it is counted")
+
+
+def test_a_question_about_health_that_never_ends_is_cut_too(start: Start) -> None:
+    house = start(grpc_body_max_s=1.0)
+    with RawH2(house.receiver.address) as slow:
+        for call in ("Check", "Watch"):
+            path = {":path": f"/grpc.health.v1.Health/{call}"}
+            slow.until_ended(slow.open(size=1000, sent=b"0" * 10, **path))
+    wait_until(lambda: counts(house).get("refused_slow") == 2, "they are counted")
 
 
 class Clock:

@@ -1,7 +1,11 @@
 """Hostile requests are refused alone: the process lives and no neighbour loses a row."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -9,14 +13,18 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from knowledge.schemas import Signal
-from receiver import attributes, labels
+from receiver import attributes, engines, labels
 from receiver import decode as decoding
 from receiver.decode import COUNT_ON_WIRE_FROM_BYTES, decode
+from receiver.flat import Rows
+from receiver.principals import Principal
+from receiver.projection import outline_pb2
 from receiver.refusal import Refusal
 from receiver.wire import count_items
 
 NESTED_GROUPS = b"\x9b\x06" * 300_000 + b"\x9c\x06" * 300_000
 WRAPPING_LENGTH = bytes.fromhex("0affffffffffffffffff01")
+FIELD_ZERO = b"\x02\x00"
 CRASHERS = {"nested groups": NESTED_GROUPS, "wrapping length": WRAPPING_LENGTH}
 
 
@@ -100,40 +108,23 @@ def test_malformed_request_fails_alone(garbage: bytes) -> None:
     assert_only_the_second_is_refused([good_request(), garbage, good_request()], "malformed")
 
 
-def test_request_that_only_the_decoder_refuses_fails_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class PanicException(BaseException):
-        pass
-
-    class Panicking:
-        def __init__(self, handler: Any) -> None:
-            self.handler = handler
-
-        def list_to_record_batch(self, bodies: list[bytes]) -> Any:
-            if b"" in bodies:
-                raise PanicException
-            return self.handler.list_to_record_batch(bodies)
-
-    handlers = {signal: Panicking(handler) for signal, handler in decoding._HANDLERS.items()}
-    monkeypatch.setattr(decoding, "_HANDLERS", handlers)
-    assert_only_the_second_is_refused([good_request(), b"", good_request()], "malformed")
+def test_request_that_only_the_decoder_refuses_fails_alone() -> None:
+    body = inside(FIELD_ZERO, 1, 2, 2, 15)
+    outline_pb2.TracesOutline.FromString(body)
+    assert_only_the_second_is_refused([good_request(), body, good_request()], "malformed")
 
 
 def test_failure_of_ours_is_told_apart_and_stays_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Failing:
-        def __init__(self, handler: Any) -> None:
-            self.handler = handler
+    form = decoding._FORMS["traces"]
 
-        def list_to_record_batch(self, bodies: list[bytes]) -> Any:
-            if b"" in bodies:
-                raise RuntimeError("our bug")
-            return self.handler.list_to_record_batch(bodies)
+    def failing(columns: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
+        if 0 in pc.list_value_length(columns.column("resource_spans")).to_pylist():
+            raise RuntimeError("our bug")
+        return form.rows(columns, principals)
 
-    handlers = {signal: Failing(handler) for signal, handler in decoding._HANDLERS.items()}
-    monkeypatch.setattr(decoding, "_HANDLERS", handlers)
+    monkeypatch.setitem(decoding._FORMS, "traces", replace(form, rows=failing))
     assert_only_the_second_is_refused([good_request(), b"", good_request()], "broken")
     assert "our bug" in capsys.readouterr().err
 
@@ -153,21 +144,20 @@ def test_attributes_that_are_too_many_to_read_cost_nobody_else_anything(
     assert_only_the_second_is_refused(bodies, "malformed")
 
 
-def test_requests_that_only_fail_together_are_all_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Fragile:
-        def __init__(self, handler: Any) -> None:
-            self.handler = handler
+def test_requests_that_only_fail_together_are_decoded_by_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = engines._HANDLERS["traces"]
 
-        def list_to_record_batch(self, bodies: list[bytes]) -> Any:
-            if len(bodies) > 1:
-                raise ValueError("too much at once")
-            return self.handler.list_to_record_batch(bodies)
+    def fragile(bodies: Sequence[bytes]) -> pa.RecordBatch:
+        if len(bodies) > 1:
+            raise ValueError("too much at once")
+        return whole(bodies)
 
-    handlers = {signal: Fragile(handler) for signal, handler in decoding._HANDLERS.items()}
-    monkeypatch.setattr(decoding, "_HANDLERS", handlers)
+    monkeypatch.setitem(engines._HANDLERS, "traces", fragile)
     decoded = decode("traces", [good_request(), good_request()], items_max=1000)
-    assert all(isinstance(outcome, Refusal) for outcome in decoded.outcomes)
-    assert len(decoded.rows) == 0
+    assert decoded.outcomes == ({}, {})
+    assert decoded.by_reference == 2
 
 
 def test_too_many_items_are_refused_with_the_limit_named() -> None:
@@ -219,7 +209,6 @@ def test_large_request_is_counted_before_it_is_parsed(
         decoding._FORMS,
         "traces",
         decoding._Form(
-            message=form.message,
             outline=Unparsed,  # type: ignore[arg-type]  # stands in for the message
             fields=form.fields,
             path=form.path,

@@ -17,7 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from knowledge.schemas import Signal
 from receiver import otlp_json
 from receiver.otlp_json import to_protobuf
-from tests.receiver.test_decode_property import build, groups, metrics, records, spans
+from tests.receiver.metric_strategies import metrics
+from tests.receiver.test_decode_property import build, groups, records, spans
 
 REQUESTS: dict[Signal, Any] = {
     "traces": ExportTraceServiceRequest,
@@ -64,6 +65,18 @@ def test_logs_come_through(content: Any) -> None:
 def test_metrics_come_through(content: Any) -> None:
     request = ExportMetricsServiceRequest()
     assert_same("metrics", build(request, "resource_metrics", "scope_metrics", "metrics", content))
+
+
+@pytest.mark.parametrize("signal", REQUESTS)
+def test_each_type_of_field_that_otlp_has_can_be_read(signal: Signal) -> None:
+    waiting, seen = [REQUESTS[signal].DESCRIPTOR], set()
+    while waiting:
+        message = waiting.pop()
+        seen.add(message.full_name)
+        assert otlp_json._fields(message)
+        inner = (f.message_type for f in message.fields if f.message_type is not None)
+        waiting += [one for one in inner if one.full_name not in seen]
+    assert len(seen) > 5
 
 
 def span_of(fields: str) -> Any:

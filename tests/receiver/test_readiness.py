@@ -48,7 +48,7 @@ def test_memory_narrows_the_gate_and_is_told(capsys: pytest.CaptureFixture[str])
     gate = Gate(bytes_max=100, requests_max=100, monotonic_s=lambda: 0.0)
     used, told, counters = [50], list[bool](), Counters()
     readiness = Readiness(
-        gate=gate,
+        narrow=gate.open,
         counters=counters,
         connected=lambda: True,
         measure=lambda: Memory(used_bytes=used[0], limit_bytes=100),

@@ -169,7 +169,7 @@ def test_certificates_are_replaced_without_a_restart(start: Start, tmp_path: Pat
 
 
 def test_a_client_must_show_a_certificate_where_there_is_an_authority(
-    start: Start, tmp_path: Path
+    start: Start, brain: Brain, tmp_path: Path
 ) -> None:
     authority, other = Authority.begin(tmp_path / "a"), Authority.begin(tmp_path / "b")
     certificate, key = authority.sign("homeostat", serves=True)
@@ -183,6 +183,7 @@ def test_a_client_must_show_a_certificate_where_there_is_an_authority(
     assert not exported(house, authority)
     assert not exported(house, authority, stranger)
     assert status_over_tls(house, authority, cart) == b"HTTP/1.1 200 OK"
+    assert brain.table().column("principal").to_pylist() == ["certificate:localhost"] * 2
     assert not is_served_over_tls(house, authority, None)
     assert not is_served_over_tls(house, authority, stranger)
 

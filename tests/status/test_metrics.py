@@ -38,6 +38,7 @@ RECEIVER = {
     "refused_overloaded": 1,
     "rejected_invalid_trace_id": 2,
     "repaired_negative_duration": 1,
+    "reference_requests": 2,
     "ack_count": 3,
     "ack_us_sum": 40_000,
     "ack_us_le_5000": 2,
@@ -66,6 +67,7 @@ def test_receivers_are_added_up_under_the_collectors_names() -> None:
     assert found["homeostat_receiver_refused_requests_total", ("overloaded",)] == 2
     assert found["homeostat_receiver_rejected_items_total", ("invalid_trace_id",)] == 4
     assert found["homeostat_receiver_repaired_items_total", ("negative_duration",)] == 2
+    assert found["homeostat_receiver_reference_requests_total", ()] == 4
     assert found["homeostat_receiver_wire_bytes_total", ("grpc",)] == 600
     assert found["homeostat_receiver_inflated_bytes_total", ()] == 1800
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from knowledge.orders import Order
+from knowledge.orders import NotKeptError, Order
 from status.orders import Desk, orders_router
 
 TOKEN = "a-token-of-thirty-two-characters"
@@ -23,7 +23,9 @@ class Office:
         desk = Desk(token=TOKEN, give=self._give, now_unix_ns=lambda: 1_000)
         self.app.include_router(orders_router(desk))
 
-    def _give(self, order: Order) -> str | None:
+    async def _give(self, order: Order) -> str | None:
+        if order.by == "unlucky":
+            raise NotKeptError("the disk is full")
         if order.kind == "resume" and order.id != "pause-1":
             return f"nothing is called {order.id}"
         self.taken.append(order)
@@ -114,3 +116,9 @@ def test_what_cannot_be_taken_is_refused_with_the_reason(office: Office) -> None
 def test_what_is_not_an_order_is_no_order(office: Office, path: str, body: Any) -> None:
     assert office.post(f"/api/v1/{path}", body)[0] == 422
     assert office.taken == []
+
+
+def test_an_order_that_a_crash_would_forget_is_told_as_such(office: Office) -> None:
+    code, body = office.post("/api/v1/pauses", {"reason": "hands off", "by": "unlucky"})
+    assert code == 503
+    assert "holds from now on, but is not kept: the disk is full" in body["detail"]

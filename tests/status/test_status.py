@@ -18,7 +18,8 @@ from knowledge.schemas import SERVICES
 from knowledge.snapshot import StatusSnapshot, TraceRecord, Treatment
 from knowledge.windows import Freshness, WindowTables
 from status.app import create_app
-from status.views import describe, view
+from status.issues import describe
+from status.views import view
 
 KEY = WorkloadKey(namespace="shop", kind="Deployment", name="back", uid="u")
 FRONT = ServiceKey(namespace="shop", name="front")

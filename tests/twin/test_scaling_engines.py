@@ -1,23 +1,18 @@
-"""The engines of one service against queueing theory and Ciw, against each other, and the judge."""
+"""The engines of one service, the pods of a run, the judge, and traces."""
 
 from pathlib import Path
 
-import ciw
 import numpy as np
 import polars as pl
 import pytest
 
-from knowledge.erlang import mean_wait_ms
+from homeostat.simulate.policies import HpaRps
 from twin.scaling.event_engine import EventEngine
 from twin.scaling.fluid_engine import FluidEngine
 from twin.scaling.judge import reversals, violations
 from twin.scaling.pod_models import DEFAULT_MODEL, PodModel, model_for
 from twin.scaling.run import Signals, simulate
-from twin.scaling.workload import TraceError, Workload, ragged, read_trace, step
-
-PATIENT = PodModel(patience_s=1e9)
-POINTS = [(2, 10.0), (4, 28.0), (8, 64.0), (12, 105.0), (20, 180.0)]
-"""Pods of ten requests a second each, and arrivals a second: half to nine tenths busy."""
+from twin.scaling.workload import TraceError, Workload, daily, ragged, read_trace, step
 
 
 class Fixed:
@@ -35,44 +30,6 @@ def steady(rate: float, duration_s: int) -> Workload:
     return Workload(name="steady", counts=np.random.default_rng(3).poisson(rate, duration_s))
 
 
-def event_wait_ms(pods: int, rate: float) -> float:
-    duration_s = int(400_000 / rate)
-    engine = EventEngine(steady(rate, duration_s), PATIENT, seed=5)
-    engine.advance(duration_s, pods)
-    return 1000.0 * float(engine.record.wait_s.sum() / engine.record.arrived.sum())
-
-
-def ciw_wait_ms(pods: int, rate: float) -> float:
-    network = ciw.create_network(
-        arrival_distributions=[ciw.dists.Exponential(rate)],
-        service_distributions=[ciw.dists.Exponential(10.0)],
-        number_of_servers=[pods],
-    )
-    ciw.seed(7)
-    simulation = ciw.Simulation(network)
-    simulation.simulate_until_max_customers(40_000)
-    waits = [r.waiting_time for r in simulation.get_all_records() if r.arrival_date > 10.0]
-    return 1000.0 * float(sum(waits)) / len(waits)
-
-
-@pytest.mark.parametrize(("pods", "rate"), POINTS)
-def test_waits_of_the_event_engine_agree_with_m_m_c(pods: int, rate: float) -> None:
-    assert event_wait_ms(pods, rate) == pytest.approx(mean_wait_ms(pods, rate, 100.0), rel=0.1)
-
-
-@pytest.mark.parametrize(("pods", "rate"), POINTS[:1])
-def test_waits_of_the_event_engine_agree_with_ciw(pods: int, rate: float) -> None:
-    assert event_wait_ms(pods, rate) == pytest.approx(ciw_wait_ms(pods, rate), rel=0.1)
-
-
-@pytest.mark.parametrize(("pods", "rate"), POINTS)
-def test_waits_of_the_fluid_engine_agree_with_m_m_c(pods: int, rate: float) -> None:
-    engine = FluidEngine(Workload(name="s", counts=np.full(600, int(rate))), PATIENT)
-    engine.advance(600, pods)
-    wait_ms = 1000.0 * float(engine.record.wait_s[300:].sum() / engine.record.arrived[300:].sum())
-    assert wait_ms == pytest.approx(mean_wait_ms(pods, int(rate), 100.0), rel=0.1)
-
-
 def test_work_done_is_work_that_came_and_no_worker_does_more_than_a_second_a_second() -> None:
     duration_s = 2000
     engine = EventEngine(steady(70.0, duration_s), DEFAULT_MODEL, seed=2)
@@ -81,9 +38,40 @@ def test_work_done_is_work_that_came_and_no_worker_does_more_than_a_second_a_sec
     assert engine.record.busy_s.sum() == pytest.approx(0.1 * 70.0 * duration_s, rel=0.02)
 
 
-def test_without_pods_all_is_given_up() -> None:
-    run = simulate(steady(20.0, 60), PodModel(replicas_min=0), Fixed(0), seed=1, replicas=0)
+ENGINES: list[type[EventEngine | FluidEngine]] = [EventEngine, FluidEngine]
+
+
+@pytest.mark.parametrize("engine_class", ENGINES)
+def test_new_pods_begin_empty_beside_old_ones_that_are_booked_ahead(
+    engine_class: type[EventEngine | FluidEngine],
+) -> None:
+    engine = engine_class(steady(60.0, 60), DEFAULT_MODEL, seed=1)
+    engine.advance(20, 4)  # forty a second of sixty: booked ahead to the callers' patience
+    assert engine.record.refused[15:20].sum() > 60
+    engine.advance(60, 12)  # eight more bear the sixty by themselves
+    assert engine.record.slow[22:].sum() < 0.01 * engine.record.arrived[22:].sum()
+    assert engine.record.busy_s[20] == pytest.approx(4 + 6, abs=1.5)  # the old ones work theirs off
+    assert engine.record.busy_s[30:].mean() == pytest.approx(6.0, rel=0.1)
+
+
+@pytest.mark.parametrize("engine_class", ENGINES)
+def test_both_engines_take_away_pods_that_are_free_first(
+    engine_class: type[EventEngine | FluidEngine],
+) -> None:
+    engine = engine_class(steady(60.0, 80), DEFAULT_MODEL, seed=1)
+    engine.advance(20, 4)
+    engine.advance(21, 12)
+    engine.advance(40, 4)  # the eight new ones leave again, all stay that have work
+    assert engine.record.slow[25:40].sum() > 0.9 * engine.record.arrived[25:40].sum()
+
+
+@pytest.mark.parametrize("engine_class", ENGINES)
+def test_without_pods_all_is_given_up(engine_class: type[EventEngine | FluidEngine]) -> None:
+    workload, model = steady(20.0, 60), PodModel(replicas_min=0)
+    engine = engine_class(workload, model, seed=1)
+    run = simulate(workload, model, Fixed(0), seed=1, replicas=0, engine=engine)
     assert run.record.refused.sum() == run.record.arrived.sum()
+    assert engine.latency_ms_p99(30, 60) == 3000.0
 
 
 def test_a_new_pod_serves_only_after_its_start() -> None:
@@ -152,3 +140,15 @@ def test_what_is_no_trace_is_named(tmp_path: Path, column: dict[str, list[float]
 def test_generators_repeat_themselves() -> None:
     assert (ragged(1, 5).counts == ragged(1, 5).counts).all()
     assert step(5).counts[:1000].mean() * 5 == pytest.approx(step(5).counts[1300:].mean(), rel=0.05)
+
+
+def test_the_fluid_engine_tells_of_a_day_what_the_event_engine_tells() -> None:
+    """Four hours with floods; `make bench-twin` compares all policies on three days."""
+    workload = Workload(name="daily", counts=daily(1, 5).counts[: 4 * 3600])
+    policies = [HpaRps(DEFAULT_MODEL) for _ in range(2)]
+    event = simulate(workload, DEFAULT_MODEL, policies[0], seed=1).score()
+    engine = FluidEngine(workload, DEFAULT_MODEL)
+    fluid = simulate(workload, DEFAULT_MODEL, policies[1], seed=1, engine=engine).score()
+    assert event.slo_violation_s > 150
+    assert fluid.slo_violation_s == pytest.approx(event.slo_violation_s, rel=0.15)
+    assert fluid.replica_hours == pytest.approx(event.replica_hours, rel=0.02)

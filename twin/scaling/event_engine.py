@@ -50,7 +50,7 @@ class EventEngine:
         """The 99th percentile of what arrived in [from_s, to_s); given up counts as patience."""
         low, high = max(from_s, self._chunk_from_s), to_s
         if high <= low:
-            return self.record.latency_ms_p99(from_s, to_s)
+            return 0.0  # all of an earlier hour: its requests are no longer kept
         offset = self._chunk_from_s
         found = self._latency_s[self._first[low - offset] : self._first[high - offset]]
         if not len(found):

@@ -1,9 +1,11 @@
 """A run: a workload, pods that take time to start, and an autoscaler that decides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from twin.scaling.event_engine import EventEngine
+from twin.scaling.faults import Fault, dark_times, killed_in, startup_of
 from twin.scaling.judge import Score, judge
 from twin.scaling.pod_models import PodModel
 from twin.scaling.record import Record
@@ -116,17 +118,21 @@ def simulate(
     seed: int,
     engine: Engine | None = None,
     gaps: tuple[tuple[int, int], ...] = (),
+    faults: Sequence[Fault] = (),
     replicas: int | None = None,
 ) -> Run:
     """Run a workload under a policy and return what happened.
 
-    `replicas`: pods at the beginning; what the first minute needs at half load if not given.
+    `replicas`: pods at the beginning; what the first minute needs at half load if not given. Slow
+    work is the workload's. What a killed pod was given is still done: a run counts no lost answers.
     """
+    gaps = (*gaps, *dark_times(faults))
     engine = engine or EventEngine(workload, model, seed=seed)
     wanted = replicas if replicas is not None else _first_replicas(workload, model)
     pods = [PodAge(created_s=-3600, ready_s=-3600)] * wanted
     run = Run(model=model, record=engine.record)
     for now_s in range(0, workload.duration_s - workload.duration_s % TICK_S, TICK_S):
+        pods = _replaced(pods, killed_in(faults, now_s, now_s + TICK_S), now_s, faults, model)
         if now_s % policy.period_s == 0:
             signals = Signals(
                 now_s=now_s, replicas=wanted, pods=tuple(pods), engine=engine, gaps=gaps
@@ -134,7 +140,7 @@ def simulate(
             before = wanted
             wanted = min(max(policy.decide(signals), model.replicas_min), model.replicas_max)
             run.scale_downs_in_gaps += wanted < before and _is_dark(signals)
-            pods = _resized(pods, wanted, now_s, model)
+            pods = _resized(pods, wanted, now_s, startup_of(faults, now_s, model.startup_s))
         run.replicas.append(wanted)
         engine.advance(now_s + TICK_S, sum(pod.ready_s <= now_s for pod in pods))
     return run
@@ -151,9 +157,18 @@ def _first_replicas(workload: Workload, model: PodModel) -> int:
     return min(max(needed, model.replicas_min), model.replicas_max)
 
 
-def _resized(pods: list[PodAge], wanted: int, now_s: int, model: PodModel) -> list[PodAge]:
+def _resized(pods: list[PodAge], wanted: int, now_s: int, startup_s: int) -> list[PodAge]:
     """The pods after a decision: the youngest leave first, those that are not ready before all."""
     if wanted <= len(pods):
         return pods[:wanted]
-    new = PodAge(created_s=now_s, ready_s=now_s + model.startup_s)
+    new = PodAge(created_s=now_s, ready_s=now_s + startup_s)
     return [*pods, *([new] * (wanted - len(pods)))]
+
+
+def _replaced(
+    pods: list[PodAge], count: int, now_s: int, faults: Sequence[Fault], model: PodModel
+) -> list[PodAge]:
+    """The pods after the oldest of them were killed and created anew."""
+    if not count:
+        return pods
+    return _resized(pods[count:], len(pods), now_s, startup_of(faults, now_s, model.startup_s))

@@ -29,10 +29,14 @@ class TraceError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """How many requests arrive in each second; `counts[i]` in [i, i + 1)."""
+    """How many requests arrive in each second; `counts[i]` in [i, i + 1).
+
+    `work_factors`: by what the work of those of a second is more than a pod's model says.
+    """
 
     name: str
     counts: Counts
+    work_factors: Floats | None = None
 
     @property
     def duration_s(self) -> int:
@@ -81,6 +85,8 @@ def arrivals(
     seconds = np.repeat(np.arange(from_s, from_s + len(counts)), counts)
     at_s = np.sort(seconds + rng.random(len(seconds)))
     work_s = rng.exponential(model.service_ms_mean / 1000.0, len(seconds))
+    if workload.work_factors is not None:
+        work_s *= workload.work_factors[seconds]
     return at_s, work_s
 
 

@@ -11,7 +11,7 @@ import msgspec
 from healing.cluster.kube import releases, workloads
 from healing.cluster.kube.api import Api, ApiSettingsError
 from healing.cluster.kube.events import Events
-from healing.cluster.kube.facts import Facts, report_of
+from healing.cluster.kube.facts import Facts, drawn
 from healing.cluster.kube.fence import fence
 from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
@@ -85,7 +85,14 @@ class KubernetesCluster:
         await self._synced()
         age_s = max(cache.age_s() or 0.0 for cache in self._caches.values())
         observed = self._now_unix_ns() - int(age_s * 1e9)
-        return report_of(self._facts(), observed_unix_ns=observed)
+        steps = drawn(self._facts(), observed_unix_ns=observed)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                report: ClusterReport = end.value
+                return report
+            await asyncio.sleep(0)  # a slice at a time: others want the loop too
 
     async def write(self, intent: WriteIntent) -> WriteOutcome:
         """Write to the API server, once.
@@ -200,13 +207,20 @@ class KubernetesCluster:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SYNC_S):
-                while any(cache.age_s() is None for cache in self._caches.values()):
+                while not self._has_looked():
                     self._check()
                     await asyncio.sleep(POLL_S)
         self._check()
         unseen = [c for c in self._caches.values() if c.age_s() is None]
         if unseen:
             raise ClusterUnavailableError("; ".join(str(c.error) for c in unseen[:3]))
+
+    def _has_looked(self) -> bool:
+        """Whether all was asked for once: a command reads one report, and no other."""
+        assert self._usage is not None  # begun
+        return self._usage.has_asked and all(
+            cache.age_s() is not None for cache in self._caches.values()
+        )
 
     async def _probed(self) -> tuple[ProbeTarget, ...]:
         """What our own probes ask: nothing while the cluster is not known."""
@@ -223,17 +237,18 @@ class KubernetesCluster:
                 task.result()
 
     def _facts(self) -> Facts:
+        """All copies as they are now: what changes them later changes nothing in here."""
         kept: Mapping[str, Reflector[Any]] = self._caches
         assert self._usage is not None  # begun
         return Facts(
-            namespaces=kept["namespaces"].objects,
+            namespaces=dict(kept["namespaces"].objects),
             workloads={
                 (kind, uid): deployed
                 for kind in WORKLOADS
                 for uid, deployed in kept[kind].objects.items()
             },
-            replica_sets=kept["replicasets"].objects,
-            pods=kept["pods"].objects,
+            replica_sets=dict(kept["replicasets"].objects),
+            pods=dict(kept["pods"].objects),
             others=Others(
                 autoscalers=tuple(kept["autoscalers"].objects.values()),
                 scaled_objects=tuple(kept["scaledobjects"].objects.values()),
@@ -242,7 +257,7 @@ class KubernetesCluster:
                 verticals=tuple(kept["verticals"].objects.values()),
             ),
             usage=self._usage.latest(),
-            probes=self._prober.latest() if self._prober else {},
+            probes=dict(self._prober.latest()) if self._prober else {},
             own_namespace=self._settings.own_namespace,
             replicas_max=self._settings.replicas_max,
         )

@@ -12,7 +12,7 @@ environment values and resources, and nothing by which a container could become 
 
 from typing import Any, Final
 
-from healing.cluster.kube import lease_object, object_ledger
+from healing.cluster.kube import lease_object, ledger_content
 from healing.cluster.kube.names import (
     ACTION,
     BOOST,
@@ -139,7 +139,7 @@ def _rules(settings: HealingSettings, home: str, replicas_max: int) -> dict[str,
         "touch any lease or ConfigMap but its own": f"""
             !(request.resource.resource in ['leases', 'configmaps'])
             || (request.namespace == '{home}' && request.name in
-                ['{lease_object.NAME}', '{object_ledger.NAME}']
+                ['{lease_object.NAME}', '{ledger_content.NAME}']
                 && (request.resource.resource == 'leases')
                     == (request.name == '{lease_object.NAME}'))""",
         "write events about others' namespaces, or in another's name": f"""

@@ -1,20 +1,25 @@
 """From the copies of the API's objects to the report that planning reads. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import islice
+from typing import Final, Literal, TypeVar
 
 from healing.cluster.kube.boosts import boost_of
 from healing.cluster.kube.names import ENABLED, HEAL, MIRROR, REPLICAS_MAX
 from healing.cluster.kube.objects import Bare, Container, PodMetrics, PodObject
-from healing.cluster.kube.owners import Others, owners_of
+from healing.cluster.kube.owners import NONE, Others, owners_of
 from healing.cluster.kube.quantity import parse_quantity
 from healing.cluster.kube.releases import RolledOut, revisions_of, unix_ns
 from healing.cluster.kube.workloads import Deployed
 from knowledge.cluster import Boost, ClusterReport, Pod, Probe, Scaler, Workload
 from knowledge.identity import WorkloadKey
 
+T = TypeVar("T")
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
+WORKLOADS_AT_ONCE: Final = 50
+PODS_AT_ONCE: Final = 200
+"""Some milliseconds' worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,20 @@ class Facts:
 
 def report_of(facts: Facts, *, observed_unix_ns: int) -> ClusterReport:
     """Return what is known of the cluster. Pods that no workload of ours owns are left out."""
+    steps = drawn(facts, observed_unix_ns=observed_unix_ns)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            report: ClusterReport = end.value
+            return report
+
+
+def drawn(facts: Facts, *, observed_unix_ns: int) -> Generator[None, None, ClusterReport]:
+    """Draw the report up in slices of some milliseconds; between two others may have their turn.
+
+    `facts` must not change meanwhile.
+    """
     enabled = {
         namespace.metadata.name
         for namespace in facts.namespaces.values()
@@ -44,23 +63,44 @@ def report_of(facts: Facts, *, observed_unix_ns: int) -> ClusterReport:
         owner = rolled.metadata.controller()
         if owner is not None and owner.kind == "Deployment":
             sets.setdefault(owner.uid, []).append(rolled)
-    workloads = {
-        uid: _workload(deployed, kind, sets.get(uid, ()), enabled, facts)
-        for (kind, uid), deployed in facts.workloads.items()
-    }
-    pods = (_pod(pod, workloads, facts) for pod in facts.pods.values())
+    yield
+    others = facts.others.by_target()
+    yield
+    workloads: dict[str, Workload] = {}
+    for some in batched(facts.workloads.items(), WORKLOADS_AT_ONCE):
+        for (kind, uid), deployed in some:
+            meta = deployed.metadata
+            pointing = others.get((meta.namespace, kind, meta.name), NONE)
+            workloads[uid] = _workload(deployed, kind, sets.get(uid, ()), enabled, pointing, facts)
+        yield
+    pods: list[Pod] = []
+    for part in batched(facts.pods.values(), PODS_AT_ONCE):
+        pods += [found for pod in part if (found := _pod(pod, workloads, facts)) is not None]
+        yield
     return ClusterReport(
         observed_unix_ns=observed_unix_ns,
         workloads=tuple(sorted(workloads.values(), key=lambda w: w.key)),
-        pods=tuple(pod for pod in pods if pod is not None),
+        pods=tuple(pods),
     )
 
 
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield `items` in parts of at most `size`."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
+
+
 def _workload(
-    deployed: Deployed, kind: str, sets: Iterable[RolledOut], enabled: set[str], facts: Facts
+    deployed: Deployed,
+    kind: str,
+    sets: Iterable[RolledOut],
+    enabled: set[str],
+    others: Others,
+    facts: Facts,
 ) -> Workload:
     meta = deployed.metadata
-    owners = owners_of(deployed, kind, facts.others, own_namespace=facts.own_namespace)
+    owners = owners_of(deployed, kind, others, own_namespace=facts.own_namespace)
     wished = meta.annotations.get(REPLICAS_MAX, "")
     return Workload(
         key=WorkloadKey(namespace=meta.namespace, kind=kind, name=meta.name, uid=meta.uid),
@@ -80,7 +120,7 @@ def _workload(
         untouchable=owners.untouchable,
         sized_by=owners.sized_by,
         scaler=owners.scaler,
-        boost=_boost(deployed, owners.scaler, facts.others),
+        boost=_boost(deployed, owners.scaler, others),
     )
 
 

@@ -16,7 +16,6 @@ BOOST: Final = f"{DOMAIN}/boost"
 when, as JSON. Whoever finds it expired may take it back: we, or `homeostat unwind`."""
 FENCE: Final = f"{DOMAIN}/fence"
 """Annotation of a workload: the epoch of the replica that took over what was open on it."""
-FIELD_MANAGER: Final = "homeostat"
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 KEDA_PAUSED: Final = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas")

@@ -4,12 +4,12 @@ What is found is a named reason to keep off: we never fight another controller.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from healing.cluster.kube.names import CRITICAL_CLASSES, SYSTEM_NAMESPACES
 from healing.cluster.kube.objects import Meta, ScalerObject
-from healing.cluster.kube.scalers import keeper_of, points_at, scaler_of
+from healing.cluster.kube.scalers import Target, keeper_of, points_at, scaler_of, target_of
 from healing.cluster.kube.workloads import Deployed
 from knowledge.cluster import Scaler
 
@@ -37,6 +37,20 @@ class Others:
     canaries: Iterable[ScalerObject]
     rollouts: Iterable[ScalerObject] = ()
     verticals: Iterable[ScalerObject] = ()
+
+    def by_target(self) -> dict[Target, "Others"]:
+        """Return for each workload those that point at it; a workload that is not in it has none.
+
+        To look through all of them for each workload would take a second where there are hundreds.
+        """
+        found: dict[Target, dict[str, list[ScalerObject]]] = {}
+        for field in fields(self):
+            for one in getattr(self, field.name):
+                found.setdefault(target_of(one), {}).setdefault(field.name, []).append(one)
+        return {target: replace(NONE, **named) for target, named in found.items()}
+
+
+NONE: Final = Others(autoscalers=(), scaled_objects=(), canaries=())
 
 
 def owners_of(

@@ -7,7 +7,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -251,7 +251,3 @@ def decoder(kind: type[K]) -> Callable[[msgspec.Raw], K]:
         return kept
 
     return decode
-
-
-Caches = Mapping[str, Reflector[Any]]
-"""All copies, by the resource's name."""

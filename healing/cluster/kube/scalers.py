@@ -24,6 +24,9 @@ FLOORS: Final[dict[ScalerKind, tuple[str, ...]]] = {
 KEDA_CEILING: Final = 100
 """A ScaledObject that names none."""
 
+Target = tuple[str, str, str]
+"""Namespace, kind and name of a workload: how such references name it."""
+
 
 def collection(kind: ScalerKind, namespace: str = "") -> str:
     """Return where autoscalers of a kind are, in a namespace or in all."""
@@ -32,14 +35,15 @@ def collection(kind: ScalerKind, namespace: str = "") -> str:
 
 def points_at(scaler: ScalerObject, meta: Meta, kind: str) -> bool:
     """Whether an autoscaler (or whatever has such a reference) is about that workload."""
+    return target_of(scaler) == (meta.namespace, kind, meta.name)
+
+
+def target_of(scaler: ScalerObject) -> Target:
+    """Return which workload an autoscaler (or whatever has such a reference) is about."""
     spec = scaler.spec
     named = (spec.scale_target_ref, spec.target_ref, spec.workload_ref)
     target = next((reference for reference in named if reference.name), TargetReference())
-    return (
-        scaler.metadata.namespace == meta.namespace
-        and target.name == meta.name
-        and (target.kind or "Deployment") == kind
-    )
+    return scaler.metadata.namespace, target.kind or "Deployment", target.name
 
 
 def scaler_of(

@@ -127,20 +127,24 @@ async def unwind(
     *,
     now_unix_ns: Callable[[], int],
     forbids: Forbids = lambda *_: None,
+    note: Callable[[WriteIntent | WriteOutcome], None] = lambda _: None,
 ) -> tuple[WriteOutcome, ...]:
     """Take back what can be; each write has its preconditions, like any other.
 
     A person asks for it, so it needs no evidence; but what somebody else steers by now is theirs.
+    `note` is told of each write before it is made, and of what came of it.
     """
 
     def recheck(intent: WriteIntent, report: ClusterReport) -> Refused | None:
         reason = _not_ours(intent, report) or forbids(intent, report)
         return Refused(issue_id=intent.issue_id, guard="unwind", reason=reason) if reason else None
 
-    undos = (each.undo for each in held if each.undo is not None)
-    return tuple(
-        [await write_guarded(cluster, undo, recheck, now_unix_ns=now_unix_ns) for undo in undos]
-    )
+    outcomes = []
+    for undo in (each.undo for each in held if each.undo is not None):
+        note(undo)
+        outcomes.append(await write_guarded(cluster, undo, recheck, now_unix_ns=now_unix_ns))
+        note(outcomes[-1])
+    return tuple(outcomes)
 
 
 def _not_ours(intent: WriteIntent, report: ClusterReport) -> str | None:

@@ -26,6 +26,7 @@ class Usage:
         self._api = api
         self._period_s = period_s
         self._read_s: float | None = None
+        self.has_asked = False
         self._latest: dict[tuple[str, str], PodMetrics] = {}
 
     def latest(self) -> Mapping[tuple[str, str], PodMetrics]:
@@ -39,6 +40,7 @@ class Usage:
         """Ask again and again until cancelled."""
         while True:
             await self._ask()
+            self.has_asked = True  # whatever the answer was: there may be no such API
             await asyncio.sleep(self._period_s)
 
     async def _ask(self) -> None:

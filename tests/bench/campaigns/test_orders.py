@@ -41,7 +41,7 @@ def _until_refused(story: Simulation, guard: str) -> str:
 
 def _approve(digest: str, story: Simulation) -> str | None:
     now = story.world.now_unix_ns
-    return story.control.give(Approval(digest=digest, by="ada", given_unix_ns=now))
+    return asyncio.run(story.control.give(Approval(digest=digest, by="ada", given_unix_ns=now)))
 
 
 def test_what_a_person_approved_is_done_once(warm: Simulation) -> None:
@@ -81,13 +81,14 @@ def test_a_pause_holds_until_it_is_ended(warm: Simulation) -> None:
         given_unix_ns=now,
         expires_unix_ns=None,
     )
-    assert story.control.give(pause) is None
+    assert asyncio.run(story.control.give(pause)) is None
     _until_refused(story, "not paused")
     assert [r.reason for r in story.control.refused] == ["paused by ada: I am at it (pause-1)"]
     assert _writes(story) == []
     resume = Resume(id="pause-1", by="ada", given_unix_ns=now)
-    assert story.control.give(resume) is None
-    assert story.control.give(resume) is not None  # it is over, also before the next look
+    assert asyncio.run(story.control.give(resume)) is None
+    again = asyncio.run(story.control.give(resume))
+    assert again is not None  # it is over, also before the next look
     for _ in range(3):
         asyncio.run(story.step())
     assert _writes(story) == [("roll_back_release", "catalog")]
@@ -96,7 +97,7 @@ def test_a_pause_holds_until_it_is_ended(warm: Simulation) -> None:
 def test_nobody_resumes_what_is_not_paused(warm: Simulation) -> None:
     story = _story(warm)
     order = Resume(id="pause-2", by="ada", given_unix_ns=story.world.now_unix_ns)
-    assert story.control.give(order) is not None
+    assert asyncio.run(story.control.give(order)) is not None
 
 
 def test_the_emergency_stop_holds_while_the_file_is_there(warm: Simulation, tmp_path: Path) -> None:

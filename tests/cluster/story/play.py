@@ -1,4 +1,4 @@
-"""The story: three faults, one after the other, each healed by the service or not."""
+"""The story: four faults, one after the other, each healed by the service or not."""
 
 import json
 import time

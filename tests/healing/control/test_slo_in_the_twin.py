@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.control.policies import HpaCpu, Slo
+from homeostat.simulate.policies import HpaCpu, Slo
 from twin.scaling.judge import violations
 from twin.scaling.pod_models import DEFAULT_MODEL
 from twin.scaling.run import Policy, simulate

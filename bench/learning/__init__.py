@@ -1,0 +1,1 @@
+"""How fast the remedy bandit learns, and learns anew: `make bench-learning`."""

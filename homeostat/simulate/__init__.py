@@ -1,0 +1,1 @@
+"""`homeostat simulate`: what would an autoscaler do with this traffic?"""
