@@ -8,7 +8,8 @@ SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 .PHONY: demo test seeds stories lint cover bench-ingest bench-ack campaigns crashes kills \
   test-cluster demo-cluster bench-reflector bench-overload bench-rca bench-rca-study bench-leak \
   bench-faults bench-absence bench-windows parts test-collector test-traffic million fuzz \
-  conformance bench-control bench-control-pareto bench-learning bench-twin proto lock clean
+  conformance bench-control bench-control-pareto bench-learning bench-twin vpa-vectors proto lock \
+  clean
 
 demo: $(VENV)/run.stamp ## the whole loop against the digital twin, in a terminal
 	$(BIN)/homeostat demo
@@ -117,6 +118,11 @@ bench-learning: $(VENV)/bench.stamp ## the remedy bandit before and after all ha
 
 bench-twin: $(VENV)/dev.stamp ## the twin's engines beside theory, Ciw and each other; TRACES=DIR of *.parquet
 	$(BIN)/python -m bench.twin --traces "$(TRACES)"
+
+VECTORS := tests/healing/control/vpa_vectors.json
+vpa-vectors: $(VENV)/dev.stamp ## what VPA's own recommender says to the shared samples (needs Go)
+	$(BIN)/python -m tests.healing.control.vpa_cases | (cd tests/parts/vpa && go run .) > $(VECTORS).new
+	mv $(VECTORS).new $(VECTORS)
 
 proto: $(VENV)/dev.stamp ## regenerate the projection's Python modules
 	$(BIN)/python proto/generate.py

@@ -180,5 +180,6 @@ class Brain:
             pauses=control.healing(now).pauses,
             escalations=control.healing(now).escalations,
             traffic=self.traffic.records(),
+            breakers=self.cluster.breakers if self.cluster else (),
             remedies=report_of(control.state.healing.remedies, self._settings.healing.remedies),
         )

@@ -7,7 +7,6 @@ import socket
 import sys
 from typing import Final
 
-from homeostat.allocator import freeze_what_stays
 from homeostat.brain import Brain
 from homeostat.clock import follow_wall, serve_driver
 from homeostat.settings import Settings
@@ -120,7 +119,6 @@ def run(settings: Settings) -> int:
         sys.stderr.write(f"brain: {note}\n")
     sys.stderr.flush()
     settle()
-    freeze_what_stays()
     try:
         asyncio.run(_serve(brain, settings, web, endpoints, token))
     finally:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from knowledge.breakers import BreakerRecord
 from knowledge.issues import Issue, Symptom
 from knowledge.orders import Pause
 from knowledge.plans import Escalation, GuardResult, Mode, RecoveryPlan, Refused, Verdict
@@ -97,3 +98,4 @@ class StatusSnapshot:
     sized: tuple[Sized, ...] = ()
     traffic: tuple[PoolRecord, ...] = ()
     remedies: RemedyReport | None = None
+    breakers: tuple[BreakerRecord, ...] = ()

@@ -28,6 +28,15 @@ class SizingView(BaseModel):
     confidence_days: float = Field(description="days of history that it rests on")
 
 
+class BreakerView(BaseModel):
+    """Calls of one kind to the API server: are they made?"""
+
+    calls: str = Field(description="read, watch, write")
+    mode: str = Field(description="closed: made; open: held back; half_open: a few are tried")
+    held_back_count: int = Field(description="calls not made, since the start")
+    reason: str
+
+
 class RemedyChoiceView(BaseModel):
     """One choice among the remedies that the guards let pass."""
 
@@ -54,6 +63,21 @@ class RemediesView(BaseModel):
     gain_lower: float | None = Field(description="... surely, at 95 %; above 0 it is proven")
     reason: str
     latest: list[RemedyChoiceView]
+
+
+def autoscalers_of(snapshot: StatusSnapshot) -> list[AutoscalerView]:
+    """Return what each autoscaler found."""
+    return [AutoscalerView.model_validate(r, from_attributes=True) for r in snapshot.regulated]
+
+
+def sizing_of(snapshot: StatusSnapshot) -> list[SizingView]:
+    """Return what pods should have."""
+    return [SizingView.model_validate(sized, from_attributes=True) for sized in snapshot.sized]
+
+
+def breakers_of(snapshot: StatusSnapshot) -> list[BreakerView]:
+    """Return how it stands with the calls to the API server."""
+    return [BreakerView.model_validate(b, from_attributes=True) for b in snapshot.breakers]
 
 
 def remedies_of(snapshot: StatusSnapshot) -> RemediesView | None:

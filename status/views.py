@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from knowledge.snapshot import StatusSnapshot
-from status.balance_views import AutoscalerView, RemediesView, SizingView, remedies_of
+from status import balance_views as balance
 from status.issues import IssueView, issue_of
 from status.metered import MeteredView, metered_of
 from status.people import EscalationView, PauseView, escalated_of, pauses_of
@@ -92,10 +92,11 @@ class StatusView(BaseModel):
     stopped: str | None = Field(description="why nothing at all is written; null: it may be")
     pauses: list[PauseView]
     escalated: list[EscalationView]
-    autoscalers: list[AutoscalerView]
-    sizing: list[SizingView]
+    autoscalers: list[balance.AutoscalerView]
+    sizing: list[balance.SizingView]
     traffic: list[PoolView] = Field(description="backends whose weights are kept in balance")
-    remedies: RemediesView | None = Field(description="who chooses among several remedies")
+    remedies: balance.RemediesView | None = Field(description="who chooses among several remedies")
+    breakers: list[balance.BreakerView]
 
 
 def view(snapshot: StatusSnapshot) -> StatusView:
@@ -125,15 +126,14 @@ def view(snapshot: StatusSnapshot) -> StatusView:
         actions=[
             ActionView.model_validate(item, from_attributes=True) for item in snapshot.actions
         ],
-        sizing=[SizingView.model_validate(item, from_attributes=True) for item in snapshot.sized],
+        sizing=balance.sizing_of(snapshot),
         stopped=snapshot.stopped,
         pauses=pauses_of(snapshot),
         escalated=escalated_of(snapshot),
-        autoscalers=[
-            AutoscalerView.model_validate(item, from_attributes=True) for item in snapshot.regulated
-        ],
+        autoscalers=balance.autoscalers_of(snapshot),
         traffic=[PoolView.model_validate(p, from_attributes=True) for p in snapshot.traffic],
-        remedies=remedies_of(snapshot),
+        remedies=balance.remedies_of(snapshot),
+        breakers=balance.breakers_of(snapshot),
     )
 
 

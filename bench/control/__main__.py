@@ -1,7 +1,8 @@
 """`make bench-control [TRACES=DIR]`: all autoscalers, judged on the same requests one by one.
 
-Writes out/bench-control.json and, beside it, a picture per trace. With `--pareto` it draws the
-curve of violations over replica-hours instead: the autoscalers with one figure of each swept.
+Writes out/bench-control.json and, beside it, the same by day and a picture per trace. With
+`--pareto` it draws the curve of violations over replica-hours instead: the autoscalers with one
+figure of each swept.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from bench.control.policies import POLICIES, SWEEPS
 from twin.scaling.judge import violations
 from twin.scaling.pod_models import model_for
 from twin.scaling.run import TICK_S, simulate
-from twin.scaling.workload import SYNTHETIC, TraceError, Workload, read_trace
+from twin.scaling.workload import DAY_S, SYNTHETIC, TraceError, Workload, read_trace
 
 SEED: Final = 20_261_124
 OUT: Final = Path("out")
@@ -52,6 +53,18 @@ def run_one(job: Job) -> tuple[Job, dict[str, float], dict[str, Any]]:
         "replicas": run.replicas[:: 60 // TICK_S][:minutes],
         "late": late[: minutes * 60].reshape(-1, 60).sum(axis=1).tolist(),
         "scale_downs_in_gaps": run.scale_downs_in_gaps,
+        "days": [
+            {
+                "slo_violation_s": int(late[from_s : from_s + DAY_S].sum()),
+                "replica_hours": round(
+                    sum(run.replicas[from_s // TICK_S : (from_s + DAY_S) // TICK_S])
+                    * TICK_S
+                    / 3600,
+                    2,
+                ),
+            }
+            for from_s in range(0, len(late), DAY_S)
+        ],
     }
     return job, figures, drawn
 
@@ -83,6 +96,8 @@ def main() -> int:
         return 2
     stem = "bench-control-pareto" if options.pareto else "bench-control"
     (OUT / f"{stem}.json").write_text(json.dumps(table, indent=2) + "\n")
+    days = {name: {key: drawn[name][key]["days"] for key in drawn[name]} for name in names}
+    (OUT / f"{stem}-days.json").write_text(json.dumps(days, indent=2) + "\n")
     for name in names:
         path = OUT / f"{stem}-{name}.svg"
         if options.pareto:

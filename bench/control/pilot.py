@@ -17,11 +17,11 @@ from twin.scaling.pod_models import DEFAULT_MODEL, PodModel
 from twin.scaling.run import Signals, simulate
 from twin.scaling.workload import SYNTHETIC
 
-CHOICE_S: Final = 60
+CHOICE_S: Final = 300
 BUSY: Final = 0.85
 VIOLATION_HOURS: Final = 0.1
 """Replica-hours that one second in violation is worth."""
-EPISODES: Final = 4
+EPISODES: Final = 8
 Trained = tuple[QSettings, QState]
 
 

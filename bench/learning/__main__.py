@@ -19,8 +19,6 @@ from healing.control.remedy_bandit import BanditSettings, RemedyBandit
 mpl.use("svg")
 from matplotlib import pyplot as plt
 
-STYLE: Final[Any] = {"svg.fonttype": "none", "svg.hashsalt": "bench-learning"}
-
 OUT: Final = Path("out")
 DRIFT_AT: Final = 300
 COUNT: Final = 480
@@ -85,7 +83,8 @@ def main() -> int:
 
 def draw(path: Path, told: dict[str, Any]) -> None:
     """Draw the cumulated regret and how often the best comes first."""
-    mpl.rcParams.update(STYLE)
+    mpl.rcParams["svg.fonttype"] = "none"
+    mpl.rcParams["svg.hashsalt"] = path.stem
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 6))
     for name, found in told.items():
         above.plot(range(0, COUNT + 1, STEP), found["regret"], label=name)

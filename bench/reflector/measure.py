@@ -17,8 +17,8 @@ from healing.cluster.kube.api import Api
 from healing.cluster.kube.objects import PodObject
 from healing.cluster.kube.reflector import Reflector, decoder
 from healing.cluster.kube.settings import KubernetesSettings
-from homeostat.allocator import freeze_what_stays
 from knowledge.cluster import ClusterUnavailableError
+from receiver.memory import settle
 
 TICK_S = 0.001
 
@@ -126,7 +126,7 @@ async def steady(kubeconfig: Path, seconds: float) -> dict[str, Any]:
     Api._call = counted  # type: ignore[assignment, method-assign] # noqa: SLF001
     settings = KubernetesSettings(kubeconfig=kubeconfig)
     cluster = KubernetesCluster(settings, now_unix_ns=time.time_ns)
-    freeze_what_stays()  # as the service does before it serves
+    settle()  # as the service does before it serves
     stall = Stall()
     watching = asyncio.create_task(stall.watch())
     pods = 0

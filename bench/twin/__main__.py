@@ -8,6 +8,7 @@ the event engine's.
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -57,7 +58,9 @@ def agreement(folder: str | None, traces: list[str], policies: list[str]) -> dic
     ]
     table: dict[str, Any] = {trace: {} for trace in traces}
     gathered: dict[tuple[str, str], dict[EngineName, list[dict[str, float]]]] = {}
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    # not forked: threads of polars, begun by a trace that was read here, would not live on
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1), mp_context=context) as pool:
         for job, figures in zip(jobs, pool.map(run, jobs), strict=True):
             found = gathered.setdefault((job.trace, job.policy), {name: [] for name in SEEDS})
             found[job.engine].append(figures)

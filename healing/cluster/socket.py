@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from knowledge.breakers import BreakerRecord
 from knowledge.cluster import ClusterReport, ClusterUnavailableError, WriteIntent, WriteOutcome
 from knowledge.codec import from_json, to_json
 from knowledge.framing import PREFIX_BYTES as PREFIX
@@ -17,6 +18,7 @@ class SocketCluster:
     """An adapter of `knowledge.cluster.Cluster`; one request at a time, reconnecting as needed."""
 
     excess: tuple[str, ...] = ()
+    breakers: tuple[BreakerRecord, ...] = ()
     """Rights that nobody should have given us: a socket knows none."""
 
     def __init__(self, path: str) -> None:

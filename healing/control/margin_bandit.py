@@ -1,15 +1,18 @@
 """A Thompson bandit that tunes the SLO autoscaler's margin.
 
 Discounted Gaussian Thompson sampling (Thompson 1933; Russo et al. 2018, "A Tutorial on Thompson
-Sampling", section 4; discounting as in Raj and Kalyani 2017) over a few margins. Costs of different
-epochs are compared by their logarithm, and less the going level, so that a busy hour is not taken
-for a bad margin. At first the margin that is held for best is preferred, and those beside it to
-those far from it.
+Sampling", section 4; discounting as in Raj and Kalyani 2017) over a few margins. What an epoch cost
+for its load is taken relative to the going level, so that a busy hour is not taken for a bad
+margin; and not by its logarithm, which would hardly see the rare epochs in which too small a margin
+costs most. At first it believes what the margins cost on days of other services.
 """
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Final, Protocol
+
+RELATIVE_MAX: Final = 5.0
+"""An epoch that cost more than so many times the going level says no more than that."""
 
 
 class Chance(Protocol):
@@ -26,15 +29,21 @@ class Chance(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BanditSettings:
-    """Margins to choose from, the prior, and how fast experience fades."""
+    """Margins to choose from, what they are held to cost at first, and how experience fades.
+
+    `prior`: by how much of the cost each is above the best; `prior_weight`: in epochs.
+    """
 
     margins: tuple[float, ...] = (0.9, 1.0, 1.1, 1.2, 1.35)
-    prior: int = 2  # the margin that is held for best before anything is known
-    prior_weight: float = 6.0  # in epochs: so much experience speaks for it at first
-    prior_slope: float = 0.05  # each step away from it is held to cost so much more (logarithm)
+    prior: tuple[float, ...] = (0.15, 0.03, 0.0, 0.005, 0.07)
+    prior_weight: float = 24.0
     discount: float = 0.995
-    noise: float = 0.25  # standard deviation of an epoch's logarithmic cost
+    noise: float = 0.35  # standard deviation of an epoch's relative cost
     level_gain: float = 0.1
+
+    def __post_init__(self) -> None:
+        if len(self.prior) != len(self.margins):
+            raise ValueError("expected as many priors as margins")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +84,7 @@ class MarginBandit:
         if not state.counts:
             state = self._beginning()
         if cost_per_load is not None and cost_per_load > 0.0 and state.arm is not None:
-            state = self._learnt(state, state.arm, math.log(cost_per_load))
+            state = self._learnt(state, state.arm, cost_per_load)
         draws = tuple(
             rng.gauss(total / count, settings.noise / math.sqrt(count))
             for total, count in zip(state.sums, state.counts, strict=True)
@@ -86,21 +95,17 @@ class MarginBandit:
         return state, BanditDecision(margin=settings.margins[arm], reason=reason)
 
     def _beginning(self) -> BanditState:
-        settings = self._settings
-        weight = settings.prior_weight
-        means = [
-            settings.prior_slope * abs(i - settings.prior) for i in range(len(settings.margins))
-        ]
+        weight, prior = self._settings.prior_weight, self._settings.prior
         return BanditState(
-            counts=(weight,) * len(means), sums=tuple(weight * mean for mean in means)
+            counts=(weight,) * len(prior), sums=tuple(weight * cost for cost in prior)
         )
 
     def _learnt(self, state: BanditState, arm: int, cost: float) -> BanditState:
         settings = self._settings
         level = cost if state.level is None else state.level
-        reward = cost - level
+        above = min(cost / level, RELATIVE_MAX) - 1.0
         keep = settings.discount
         counts = tuple(keep * c + (i == arm) for i, c in enumerate(state.counts))
-        sums = tuple(keep * s + (reward if i == arm else 0.0) for i, s in enumerate(state.sums))
-        level += settings.level_gain * (cost - level)
+        sums = tuple(keep * s + (above if i == arm else 0.0) for i, s in enumerate(state.sums))
+        level *= 1.0 + settings.level_gain * above
         return replace(state, counts=counts, sums=sums, level=level)

@@ -121,16 +121,17 @@ class ResourceManager:
                 return self._used(state, seen, at_s)
 
     def _used(self, state: SizingState, seen: Used, at_s: float) -> SizingState:
-        if seen.cores is not None:
-            first = at_s if state.first_s is None else min(state.first_s, at_s)
+        """Take in what is newer than what there is: of a time seen before nothing counts again."""
+        if seen.cores is not None and (state.first_s is None or at_s > state.last_s):
             state = replace(
                 state,
                 cpu=state.cpu.added(seen.cores, CPU_WEIGHT_MIN, at_s=at_s),
-                first_s=first,
-                last_s=max(state.last_s, at_s),
+                first_s=at_s if state.first_s is None else state.first_s,
+                last_s=at_s,
                 sample_count=state.sample_count + 1,
             )
-        if seen.memory_bytes is None:
+        is_old = state.interval_end_s is not None and at_s < state.memory_seen_s
+        if seen.memory_bytes is None or is_old:
             return state
         state = replace(self._in_interval(state, at_s), memory_seen_s=at_s)
         if seen.memory_bytes <= max(state.peak_bytes, state.bump_bytes):
@@ -138,13 +139,13 @@ class ResourceManager:
         return self._with_peak(state, replace(state, peak_bytes=seen.memory_bytes))
 
     def _killed(self, state: SizingState, seen: Killed, at_s: float) -> SizingState:
-        """A bump over what was used: the limit, or a peak beyond it."""
+        """A bump over what was used: the limit, or a peak of late beyond it, of any interval."""
         settings = self._settings
         end_s = state.interval_end_s
         if end_s is not None and at_s < state.memory_seen_s - settings.peak_interval_s:
             return state  # too old to tell anything
-        state = self._in_interval(state, at_s)
         used = max(seen.limit_bytes, state.peak_bytes)
+        state = replace(self._in_interval(state, at_s), memory_seen_s=at_s)
         bump = max(used + settings.bump_bytes, used * settings.bump_ratio)
         bump = min(bump, settings.bytes_max)
         if bump <= max(state.peak_bytes, state.bump_bytes):

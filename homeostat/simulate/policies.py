@@ -182,7 +182,11 @@ class Slo:
 
 
 class PidCpu:
-    """Our PID autoscaler on the same CPU figures as HPA, with the same target."""
+    """Our PID autoscaler on the same CPU figures as HPA, with the same target.
+
+    As in the service, where the guards of regulation see to it, it holds while telemetry is missing
+    and until no second of that is in its figures: pods that nobody is seen to call are not idle.
+    """
 
     period_s = 15
 
@@ -202,8 +206,9 @@ class PidCpu:
         at_s = signals.now_s - METRIC_LAG_S
         serving = sum(pod.ready_s <= at_s for pod in signals.pods)
         busy = signals.busy_workers(METRIC_WINDOW_S, METRIC_LAG_S) / self._model.workers
+        is_known = serving and at_s >= METRIC_WINDOW_S and not _is_dark(signals)
         seen = PidScalerInput(
-            measured=min(busy / serving, 1.0) if serving and at_s >= METRIC_WINDOW_S else None,
+            measured=min(busy / serving, 1.0) if is_known else None,
             measured_unix_ns=at_s * NS_PER_S,
             replicas=signals.replicas,
             starting=signals.replicas - signals.ready_count,
@@ -212,3 +217,9 @@ class PidCpu:
             self._state, seen, now_unix_ns=signals.now_s * NS_PER_S
         )
         return decision.replicas
+
+
+def _is_dark(signals: Signals) -> bool:
+    """Whether spans are missing for some 5 s of what the CPU figures are of, or since."""
+    lags = range(SPAN_LAG_S, METRIC_WINDOW_S + METRIC_LAG_S, SPAN_WINDOW_S)
+    return any(signals.arrivals_per_s(SPAN_WINDOW_S, lag_s) is None for lag_s in lags)

@@ -17,6 +17,7 @@ from healing.settings import HealingSettings, RemedySettings
 from healing.state import HealingState
 from healing.step import step
 from knowledge.cluster import Revision
+from knowledge.codec import from_json, to_json
 from knowledge.memory import Memory
 from knowledge.orders import Resume
 from knowledge.plans import ApprovedPlan, Verdict
@@ -237,6 +238,11 @@ def test_what_is_remembered_is_what_was_known(both: Any) -> None:
         live = learnt(remedies.noted(live, approved), approved, verdict)
     memory = Memory(approved=plans, intents=(), outcomes=(), verdicts=verdicts)
     assert remembered(memory) == live
+
+
+def test_a_choice_is_read_back_from_the_journal_as_it_was(both: Any) -> None:
+    _, approved = _begun(both, _proven("scale", "roll_back_release"))
+    assert from_json(ApprovedPlan, to_json(approved)) == approved
 
 
 def test_alone_there_is_nothing_to_choose() -> None:

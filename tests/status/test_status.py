@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 from fastapi import FastAPI
 
+from knowledge.breakers import BreakerRecord
 from knowledge.cluster import Restart, RollBackRelease, Scale
 from knowledge.diagnosis import Diagnosis
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Issue
 from knowledge.plans import Expectation, Fact, RecoveryPlan, Refused, Verdict
+from knowledge.remedies import RemedyChoice, RemedyReport
 from knowledge.schemas import SERVICES
 from knowledge.snapshot import StatusSnapshot, TraceRecord, Treatment
 from knowledge.windows import Freshness, WindowTables
@@ -181,6 +183,43 @@ def test_status_has_the_promised_shape(snapshot: StatusSnapshot) -> None:
 def test_an_untreated_issue_has_no_plan_and_no_verdict(snapshot: StatusSnapshot) -> None:
     (issue,) = view(replace(snapshot, treatments=())).issues
     assert (issue.plan, issue.refusals, issue.verdict) == (None, [], None)
+
+
+def test_it_is_told_who_chooses_among_remedies_and_which_calls_are_held_back(
+    snapshot: StatusSnapshot,
+) -> None:
+    choice = RemedyChoice(
+        context="PerformanceDegradation: slow",
+        remedy="scale",
+        rule="scale",
+        propensity=1.0,
+        proposed="restart",
+        policy=(("scale", 0.2), ("restart", 0.8)),
+        reason="shadow: restart with probability 0.80",
+    )
+    report = RemedyReport(
+        mode="shadow",
+        is_promoted=False,
+        is_fallen_back=False,
+        judged_count=1,
+        differing_count=1,
+        drawn_count=0,
+        gain=0.1,
+        gain_lower=None,
+        reason="shadow: the rules choose, its choice is told",
+        latest=(("issue-1", choice),),
+    )
+    held = BreakerRecord(calls="write", mode="open", held_back_count=3, reason="no calls")
+    status = json.loads(
+        _get(_app(replace(snapshot, remedies=report, breakers=(held,))), "/status")[1]
+    )
+    (latest,) = status["remedies"]["latest"]
+    assert (latest["issue_id"], latest["proposed"]) == ("issue-1", "restart")
+    assert latest["policy"] == {"scale": 0.2, "restart": 0.8}
+    assert (status["remedies"]["mode"], status["remedies"]["gain_lower"]) == ("shadow", None)
+    assert status["breakers"] == [
+        {"calls": "write", "mode": "open", "held_back_count": 3, "reason": "no calls"}
+    ]
 
 
 def test_ready_says_why_it_is_not(snapshot: StatusSnapshot) -> None:

@@ -91,3 +91,42 @@ def p99_ms(results: Sequence[Result]) -> float:
 def failures(results: Sequence[Result]) -> int:
     """Requests that were not answered with 200."""
     return sum(not r.backend for r in results)
+
+
+def seconds_until(
+    is_so: Callable[[], bool],
+    offered: Callable[[float, int], list[Result]],
+    seen: list[Result],
+    deadline_s: float,
+) -> float:
+    """Offer load until something holds; return after how long, or the deadline twice over."""
+    began = time.monotonic()
+    for seed in range(1000):
+        if is_so():
+            return time.monotonic() - began
+        if time.monotonic() - began > deadline_s:
+            break
+        seen += offered(1.0, seed)
+    return 2 * deadline_s
+
+
+def interleaved(
+    plain: Callable[[float, int], list[Result]], ours: Callable[[float, int], list[Result]]
+) -> tuple[list[Result], list[Result]]:
+    """Offer the same load to round robin and to ours, in turns; return what each did."""
+    round_robin: list[Result] = []
+    weighted: list[Result] = []
+    for seed in (1, 2):
+        round_robin += plain(6.0, seed)
+        weighted += ours(6.0, seed)
+    return round_robin, weighted
+
+
+def compared(plain: Sequence[Result], ours: Sequence[Result], slow: int) -> dict[str, float]:
+    """The figures of interleaved runs; the share of the slow one of three, 1 being an equal one."""
+    return {
+        "share_of_slow": 3 * share(ours, slow),
+        "p99_ms_ours": p99_ms(ours),
+        "p99_ms_round_robin": p99_ms(plain),
+        "p99_ratio": p99_ms(ours) / p99_ms(plain),
+    }

@@ -107,11 +107,12 @@ class Place:
         )
         return part.wait_until(lambda: listens(listen)), listen
 
-    def start_haproxy(self, listen: int) -> Process:
+    def start_haproxy(self, listen: int, socket: Path | None = None) -> Process:
+        """Start HAProxy; with a socket of its own it is one that never hears of us."""
         binary, environ = haproxy()
         a, b, c = self.backends
         config = self._filled(
-            "haproxy.cfg", SOCKET=self.haproxy_socket, LISTEN=listen, A=a, B=b, C=c
+            "haproxy.cfg", SOCKET=socket or self.haproxy_socket, LISTEN=listen, A=a, B=b, C=c
         )
         part = self._part([binary, "-db", "-f", config], f"haproxy-{listen}", environ)
         return part.wait_until(lambda: listens(listen))

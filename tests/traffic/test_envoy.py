@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from healing.traffic.last_good import write_last_good
@@ -20,20 +19,6 @@ OUT = Path(__file__).parents[2] / "out" / "traffic-envoy.json"
 
 def offered(port: int, for_s: float, seed: int) -> list[Result]:
     return asyncio.run(load.offer(port, rate_per_s=RATE_PER_S, for_s=for_s, seed=seed))
-
-
-def seconds_until(
-    is_so: Callable[[], bool], port: int, seen: list[Result], deadline_s: float
-) -> float:
-    """Offer load until something holds; return after how long, or the deadline twice over."""
-    began = time.monotonic()
-    for seed in range(1000):
-        if is_so():
-            return time.monotonic() - began
-        if time.monotonic() - began > deadline_s:
-            break
-        seen += offered(port, 1.0, seed)
-    return 2 * deadline_s
 
 
 def round_robin_envoy(place: Place) -> int:
@@ -54,23 +39,18 @@ def test_a_slow_endpoint_gets_little_and_comes_back(place: Place) -> None:
     place.start_service()
     _, port = place.start_envoy()
     plain = round_robin_envoy(place)
-    seen = offered(port, 14.0, 1)
+    ours, round_robin = partial(offered, port), partial(offered, plain)
+    seen = ours(14.0, 1)
     place.set_delay(place.slow, SLOW_MS)
-    fell_s = seconds_until(lambda: place.weight(place.slow) < 0.4, port, seen, 20.0)
-    runs: dict[str, list[Result]] = {"round_robin": [], "ours": []}
-    for seed in (1, 2):
-        runs["round_robin"] += offered(plain, 6.0, seed)
-        runs["ours"] += offered(port, 6.0, seed)
+    fell_s = load.seconds_until(lambda: place.weight(place.slow) < 0.4, ours, seen, 20.0)
+    runs = load.interleaved(round_robin, ours)
     place.set_delay(place.slow, FAST_MS)
-    rose_s = seconds_until(lambda: place.weight(place.slow) >= 0.8, port, seen, 90.0)
-    seen += runs["ours"]
+    rose_s = load.seconds_until(lambda: place.weight(place.slow) >= 0.8, ours, seen, 90.0)
+    seen += runs[1]
     figures = {
         "fell_s": fell_s,
         "rose_s": rose_s,
-        "share_of_slow": load.share(runs["ours"], place.slow) * len(place.backends),
-        "p99_ms_ours": load.p99_ms(runs["ours"]),
-        "p99_ms_round_robin": load.p99_ms(runs["round_robin"]),
-        "p99_ratio": load.p99_ms(runs["ours"]) / load.p99_ms(runs["round_robin"]),
+        **load.compared(*runs, place.slow),
         "requests": len(seen),
         "failures": load.failures(seen),
     }

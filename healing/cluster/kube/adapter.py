@@ -9,10 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from healing.cluster.kube import releases, workloads
-from healing.cluster.kube.api import Api, ApiSettingsError
+from healing.cluster.kube.api import ApiSettingsError
 from healing.cluster.kube.events import Events
 from healing.cluster.kube.facts import Facts, drawn
 from healing.cluster.kube.fence import fence
+from healing.cluster.kube.held_api import HeldApi
 from healing.cluster.kube.mutator import Mutator, Permit
 from healing.cluster.kube.objects import Bare, PodObject, ScalerObject
 from healing.cluster.kube.owners import Others
@@ -25,6 +26,7 @@ from healing.cluster.kube.subjects import seen_of
 from healing.cluster.kube.usage import Usage
 from healing.cluster.probes import Prober
 from healing.cluster.succession import Fenced
+from knowledge.breakers import BreakerRecord
 from knowledge.cluster import (
     Change,
     ClusterReport,
@@ -65,7 +67,7 @@ class KubernetesCluster:
         self._settings = settings
         self._now_unix_ns = now_unix_ns
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
-        self._api: Api | None = None
+        self._api: HeldApi | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._caches: dict[str, Reflector[Any]] = {}
         self._usage: Usage | None = None
@@ -113,6 +115,11 @@ class KubernetesCluster:
         known = self._rights.excess if self._rights and self._settings.guards_rights else None
         return known or ()
 
+    @property
+    def breakers(self) -> tuple[BreakerRecord, ...]:
+        """Calls to the API server that are held back, or not."""
+        return self._api.breakers() if self._api else ()
+
     def _may(self, intent: WriteIntent) -> str | None:
         """Why a write may not be sent at this very moment."""
         if self._settings.guards_rights:
@@ -157,7 +164,9 @@ class KubernetesCluster:
                 return
             settings = self._settings
             try:
-                api = await Api.connect(kubeconfig=settings.kubeconfig, context=settings.context)
+                api = await HeldApi.connect(
+                    kubeconfig=settings.kubeconfig, context=settings.context
+                )
             except ApiSettingsError as error:
                 raise ClusterUnavailableError(str(error)) from error
             self._api = api

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -68,7 +68,7 @@ class Api:
         self._client = client
 
     @classmethod
-    async def connect(cls, *, kubeconfig: Path | None, context: str | None) -> "Api":
+    async def connect(cls, *, kubeconfig: Path | None, context: str | None) -> Self:
         """Read the credentials: those of the pod that we run in, or those of a kubeconfig.
 
         Raises:

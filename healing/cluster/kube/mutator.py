@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from healing.cluster.kube.api import UNREACHABLE, Answer, Api
+from healing.cluster.kube.held_api import HeldBackError
 from healing.cluster.kube.patches import Touch, allowed_paths, is_set, patch_of, strayed, touch_of
 from healing.cluster.kube.releases import release_number
 from healing.cluster.kube.subjects import moved, name_of, path_of, seen_of
@@ -96,7 +97,7 @@ class Mutator:
         try:
             return await self._api.get(path)
         except UNREACHABLE as error:
-            raise ClusterUnavailableError(f"{path}: {error!r}") from error
+            raise ClusterUnavailableError(f"{path}: {_told(error)}") from error
 
     async def _dry_run(
         self, path: str, operations: list[dict[str, Any]], touch: Touch, live: dict[str, Any]
@@ -105,7 +106,7 @@ class Mutator:
         try:
             answer = await self._api.patch(path, operations, is_dry_run=True)
         except UNREACHABLE as error:
-            return "failed", f"dry run: {error!r}"  # a dry run has no effect: nothing happened
+            return "failed", f"dry run: {_told(error)}"  # a dry run has no effect: nothing happened
         if not answer.ok:
             return await self._refusal(path, answer, live, "dry run: ")
         stray = strayed(live, answer.json(), allowed_paths(touch))
@@ -126,6 +127,8 @@ class Mutator:
             return "refused", refusal
         try:
             answer = await self._api.patch(path, operations, is_dry_run=False)
+        except HeldBackError as held:
+            return "failed", str(held)
         except UNREACHABLE as error:
             return await self._look_up(path, intent, repr(error))
         if answer.status >= SERVER_ERROR:
@@ -198,6 +201,10 @@ class Mutator:
         ]
         latest = max(found, key=_rollout, default=None)
         return latest["spec"]["template"] if latest else None
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, HeldBackError) else repr(error)
 
 
 def _rollout(item: dict[str, Any]) -> int:

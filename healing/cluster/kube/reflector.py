@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from healing.cluster.kube.api import UNREACHABLE, Answer, Api
+from healing.cluster.kube.held_api import HeldBackError
 from healing.cluster.kube.objects import Meta
 
 PAGE: Final = 500
@@ -23,6 +24,7 @@ IDLE_S: Final = 5.0
 """Silence beyond the watch's own end: the connection is dead."""
 BACKOFF_S_MIN: Final = 0.8
 BACKOFF_S_MAX: Final = 30.0
+SPREAD_S: Final = 1.0
 ABSENT_S: Final = 15.0
 """How often it is looked whether an API that the cluster lacks has come."""
 GONE: Final = 410
@@ -125,6 +127,9 @@ class Reflector(Generic[K]):
                 if error.status == GONE:
                     self._version = ""
                 await asyncio.sleep(self._pause_s(error, failures))
+            except HeldBackError as held:  # not asked: nothing new is known of the server
+                self.error = f"{self._path}: {held}"
+                await asyncio.sleep(held.after_s + self._rng.uniform(0.0, SPREAD_S))
             except UNREACHABLE as error:
                 failures += 1
                 self.error = f"{self._path}: {error!r}"
