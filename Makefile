@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := homeostat knowledge receiver analysis healing status twin bench tests
 
-.PHONY: demo test seeds stories lint cover bench-ingest bench-ack campaigns crashes kills \
+.PHONY: demo test seeds stories lint cover bench-ingest bench-decoding bench-ack campaigns crashes kills \
   test-cluster demo-cluster bench-reflector bench-overload bench-rca bench-rca-study bench-leak \
   bench-faults bench-absence bench-windows parts test-collector test-traffic million fuzz \
   conformance bench-control bench-control-pareto bench-learning bench-twin vpa-vectors proto lock \
@@ -36,6 +36,9 @@ cover: $(VENV)/dev.stamp
 
 bench-ingest: $(VENV)/bench.stamp ## spans per CPU-second beside Rotel, interleaved
 	$(BIN)/python -m bench.ingest
+
+bench-decoding: $(VENV)/dev.stamp ## what the two decoders cost a span
+	$(BIN)/python -m bench.decoding
 
 bench-ack: $(VENV)/bench.stamp ## how long senders wait at half load, without and with the log
 	$(BIN)/python -m bench.ack

@@ -1,7 +1,12 @@
-"""What pods use of their CPU limit, by the cluster's word: one reading of it for all who decide."""
+"""What pods use of their limits, by the cluster's word: one reading of it for all who decide."""
 
-from knowledge.cluster import ClusterReport, Scale
+from collections.abc import Iterable
+from typing import Final
+
+from knowledge.cluster import ClusterReport, Pod, Scale
 from knowledge.identity import WorkloadKey
+
+MEMORY_AT_LIMIT: Final = 0.9
 
 
 def cpu_of(cluster: ClusterReport, target: WorkloadKey) -> float | None:
@@ -9,6 +14,11 @@ def cpu_of(cluster: ClusterReport, target: WorkloadKey) -> float | None:
     used = [pod.cpu_ratio for pod in cluster.pods_of(target) if pod.ready]
     known = [usage for usage in used if usage is not None]
     return sum(known) / len(known) if known else None
+
+
+def full_pods(pods: Iterable[Pod]) -> frozenset[str]:
+    """Return the uids of the pods that are at their memory limit."""
+    return frozenset(pod.uid for pod in pods if (pod.memory_ratio or 0.0) >= MEMORY_AT_LIMIT)
 
 
 def cpu_with(change: Scale, cluster: ClusterReport) -> float | None:

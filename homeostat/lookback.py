@@ -9,6 +9,7 @@ from analysis.buffers import Buffers
 from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
+from analysis.events import events_of
 from analysis.metered import Metered
 from analysis.settings import AnalysisSettings
 from analysis.slices import TelemetrySlice
@@ -82,7 +83,8 @@ class Lookback:
         points = next((part for part in passed if part.signal == "metrics"), None)
         usage, used = self._usage.advance(points)
         metered, told = self._metered.advance(points, window_s=settings.window_s)
-        tables = replace(tables, entries=table, usage=used, metered=told)
+        records = next((part for part in passed if part.signal == "logs"), None)
+        tables = replace(tables, entries=table, usage=used, metered=told, events=events_of(records))
         return known, entries, usage, metered, tables
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:

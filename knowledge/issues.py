@@ -66,7 +66,8 @@ Finding = Literal["cause", "several causes", "no cause in view", "felt by nobody
 """`felt by nobody`: where it is is known, and no user or caller feels it: told, never acted on."""
 
 
-ChangeKind = Literal["release", "scale", "version"]
+ChangeKind = Literal["release", "scale", "version", "event"]
+"""`event`: what Kubernetes itself says of a pod or a workload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """The named Arrow schemas of all bulk data, with the unit in each column's name.
 
 Rows enter as SPANS, METRICS and LOGS (receiver to brain); windows leave as OPERATIONS, SERVICES,
-EDGES, BLAME, INSTANCES, ENTRIES, RECENT, USAGE and METERED (analysis to issues, journal and
-status), and calls to backends as ENDPOINTS (analysis to the balancer). `conform` is asserted on
+EDGES, BLAME, INSTANCES, ENTRIES, RECENT, USAGE, METERED and EVENTS (analysis to issues, journal
+and status), and calls to backends as ENDPOINTS (analysis to the balancer). `conform` is asserted on
 entry and exit of a stage, so that a stage which builds a wrong table fails where the mistake is.
 """
 
@@ -74,9 +74,13 @@ LOGS: Final = pa.schema(
     [
         pa.field("time_unix_ns", pa.int64()),  # of the event, else as observed
         pa.field("severity", pa.uint8()),  # OTLP SeverityNumber 1..24, 0 unspecified
-        pa.field("event_name", pa.string()),
-        pa.field("body", pa.binary()),  # AnyValue as the sender encoded it
-        pa.field("template", LABEL),  # what the body says, without the values in it
+        # what the record says, without the values in it; behind an exception's type
+        pa.field("template", LABEL),
+        # of an event of Kubernetes its reason, and what it is about; empty on all other records
+        pa.field("reason", LABEL),
+        pa.field("object_namespace", LABEL),
+        pa.field("object_kind", LABEL),
+        pa.field("object_name", LABEL),
         pa.field("trace_id", pa.binary()),
         pa.field("span_id", pa.binary()),
         *_RESOURCE,
@@ -219,6 +223,19 @@ USAGE: Final = pa.schema(
     ]
 )
 
+
+EVENTS: Final = pa.schema(
+    [
+        pa.field("time_unix_ns", pa.int64()),
+        pa.field("namespace", pa.string()),
+        pa.field("object_kind", pa.string()),
+        pa.field("object_name", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("is_warning", pa.bool_()),
+    ]
+)
+"""Events of Kubernetes that came in since the last look, as the Collector tells of them."""
 
 METERED: Final = pa.schema(
     [

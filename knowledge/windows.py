@@ -11,6 +11,7 @@ from knowledge.schemas import (
     BLAME,
     EDGES,
     ENTRIES,
+    EVENTS,
     GAPS,
     INSTANCES,
     METERED,
@@ -35,6 +36,7 @@ _SCHEMAS: Final = {
     "recent": RECENT,
     "usage": USAGE,
     "metered": METERED,
+    "events": EVENTS,
 }
 TABLES: Final = tuple(_SCHEMAS)
 """The names of a window's tables."""
@@ -70,6 +72,7 @@ class WindowTables:
     recent: pl.DataFrame = field(default_factory=lambda: _empty(RECENT))
     usage: pl.DataFrame = field(default_factory=lambda: _empty(USAGE))
     metered: pl.DataFrame = field(default_factory=lambda: _empty(METERED))
+    events: pl.DataFrame = field(default_factory=lambda: _empty(EVENTS))
 
     def __post_init__(self) -> None:
         for name, schema in _SCHEMAS.items():

@@ -13,7 +13,7 @@ if the group were as usual.
 An edge is not a service. Its excess belongs to the callee if the callee's other callers wait as
 well (or it has none), and to the caller if its other calls wait as well (or, where it makes none,
 those who call it): a node that is cut off or starved slows all its edges, a leaf only its own.
-What neither explains is either's, half each: somewhere it must have come from.
+What neither explains altogether is divided by the odds: somewhere it must have come from.
 """
 
 from dataclasses import dataclass
@@ -195,11 +195,17 @@ def shares(found: list[Excess]) -> dict[str, float]:
         callee = _waiting(others_in) if others_in else 1.0
         others = others_out or [e for e in edges if e.callee == excess.service]
         caller = _waiting(others) if others else 0.0
-        open_part = max(0.0, 1.0 - callee - caller) / 2
-        callee, caller = callee + open_part, caller + open_part
+        if callee + caller < 1.0:
+            callee, caller = _of_one(callee, caller)
         part[excess.callee] = part.get(excess.callee, 0.0) + callee * excess.excess_ms
         part[excess.service] = part.get(excess.service, 0.0) + caller * excess.excess_ms
     return {service: min(1.0, ms / whole) for service, ms in part.items()}
+
+
+def _of_one(callee: float, caller: float) -> tuple[float, float]:
+    """Divide what one of two must be to blame for, by the odds; half each if there are none."""
+    whole = callee + caller
+    return (callee / whole, caller / whole) if whole > 0 else (0.5, 0.5)
 
 
 def _waiting(edges: list[Excess]) -> float:

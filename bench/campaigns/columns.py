@@ -17,6 +17,7 @@ from twin.telemetry import LogRecord, Parcel, Source
 
 KIND: Final = {"server": 2, "client": 3}
 SEVERITY: Final = {"INFO": 9, "ERROR": 17}
+_EVENT: Final = ("reason", "object_namespace", "object_kind", "object_name")
 _ITEMS_MAX: Final = 200_000
 _STRING_TAG: Final = b"\x0a"
 _RESOURCE: Final = ("namespace", "service", "version", "pod", "pod_uid")
@@ -71,9 +72,8 @@ def _logs(parcels: tuple[Parcel, ...]) -> pa.Table:
     columns: dict[str, Any] = {
         "time_unix_ns": [record.time_unix_ns for record in records],
         "severity": [SEVERITY[record.severity] for record in records],
-        "event_name": [""] * len(records),
-        "body": bodies,
         "template": templates(bodies),
+        **{name: [""] * len(records) for name in _EVENT},
         "trace_id": [record.trace_id for record in records],
         "span_id": [record.span_id for record in records],
         **_resources((parcel.source, len(parcel.logs)) for parcel in parcels),

@@ -2,11 +2,9 @@
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import Case, NotThis, Proposal
-from healing.usage import cpu_of
+from healing.usage import cpu_of, full_pods
 from knowledge.cluster import Pod, Restart
 from knowledge.plans import Fact
-
-MEMORY_AT_LIMIT = 0.9
 
 
 def propose_restart(case: Case, settings: HealingSettings) -> Proposal | NotThis:
@@ -53,7 +51,7 @@ def _illness(pods: tuple[Pod, ...], settings: HealingSettings, *, now_unix_ns: i
     that was started again within the last minute has got over nothing yet. A lone pod that crashed
     once is what happens.
     """
-    full = {pod.uid for pod in pods if (pod.memory_ratio or 0.0) >= MEMORY_AT_LIMIT}
+    full = full_pods(pods)
     failed = {pod.uid for pod in pods if pod.probe == "failed"}
     born = now_unix_ns - int(settings.starting_s * 1e9)
     down = {
@@ -78,5 +76,5 @@ def _illness(pods: tuple[Pod, ...], settings: HealingSettings, *, now_unix_ns: i
     return Fact(source="api" if is_known else "probe", text=f"of {len(pods)} pods {found}")
 
 
-def _crashed_once(pods: tuple[Pod, ...], uids: set[str]) -> bool:
+def _crashed_once(pods: tuple[Pod, ...], uids: frozenset[str]) -> bool:
     return all(pod.restart_count == 1 for pod in pods if pod.uid in uids)

@@ -8,7 +8,7 @@ from math import ceil
 
 from healing.settings import HealingSettings
 from healing.strategies.proposal import Case, NotThis, Proposal
-from healing.usage import cpu_of
+from healing.usage import cpu_of, full_pods
 from knowledge.cluster import Scale, Scaler, SetFloor
 from knowledge.identity import WorkloadKey
 from knowledge.plans import Fact
@@ -43,6 +43,14 @@ def propose_scale_up(case: Case, settings: HealingSettings) -> Proposal | NotThi
         return NotThis(strategy="scale", reason="the cluster reports no CPU usage of its pods")
     if usage < settings.scale_usage_min:
         return NotThis(strategy="scale", reason=f"pods use {usage:.0%} of their CPU: no overload")
+    pods = case.cluster.pods_of(case.workload.key)
+    full = full_pods(pods)
+    if full and len(full) >= settings.ill_ratio_min * len(pods):
+        # who runs out of memory is busy as well, and arrivals are telemetry's word
+        reason = (
+            f"{len(full)} of {len(pods)} pods are at their memory limit: that may keep them busy"
+        )
+        return NotThis(strategy="scale", reason=reason)
     ceiling, scaler = case.workload.replicas_max, case.workload.scaler
     if scaler is not None:
         ceiling = min(ceiling, scaler.ceiling)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n receiver/projection/common.proto\x12\x11homeostat.otlp.v1\"\x1e\n\x08Resource\x12\x12\n\nattributes\x18\x01 \x03(\x0c\"C\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.homeostat.otlp.v1.AnyValue\"\xb4\x01\n\x08\x41nyValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\x0cH\x00\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x15\n\x0b\x61rray_value\x18\x05 \x01(\x0cH\x00\x12\x16\n\x0ckvlist_value\x18\x06 \x01(\x0cH\x00\x12\x15\n\x0b\x62ytes_value\x18\x07 \x01(\x0cH\x00\x42\x07\n\x05value\"L\n\x0e\x45xportResponse\x12:\n\x0fpartial_success\x18\x01 \x01(\x0b\x32!.homeostat.otlp.v1.PartialSuccess\"9\n\x0ePartialSuccess\x12\x10\n\x08rejected\x18\x01 \x01(\x03\x12\x15\n\rerror_message\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n receiver/projection/common.proto\x12\x11homeostat.otlp.v1\"\x1e\n\x08Resource\x12\x12\n\nattributes\x18\x01 \x03(\x0c\"C\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.homeostat.otlp.v1.AnyValue\"\xb4\x01\n\x08\x41nyValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\x0cH\x00\x12\x14\n\nbool_value\x18\x02 \x01(\x08H\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x15\n\x0b\x61rray_value\x18\x05 \x01(\x0cH\x00\x12\x16\n\x0ckvlist_value\x18\x06 \x01(\x0cH\x00\x12\x15\n\x0b\x62ytes_value\x18\x07 \x01(\x0cH\x00\x42\x07\n\x05value\"\x1e\n\x0cKeyValueList\x12\x0e\n\x06values\x18\x01 \x03(\x0c\"L\n\x0e\x45xportResponse\x12:\n\x0fpartial_success\x18\x01 \x01(\x0b\x32!.homeostat.otlp.v1.PartialSuccess\"9\n\x0ePartialSuccess\x12\x10\n\x08rejected\x18\x01 \x01(\x03\x12\x15\n\rerror_message\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KEYVALUE']._serialized_end=154
   _globals['_ANYVALUE']._serialized_start=157
   _globals['_ANYVALUE']._serialized_end=337
-  _globals['_EXPORTRESPONSE']._serialized_start=339
-  _globals['_EXPORTRESPONSE']._serialized_end=415
-  _globals['_PARTIALSUCCESS']._serialized_start=417
-  _globals['_PARTIALSUCCESS']._serialized_end=474
+  _globals['_KEYVALUELIST']._serialized_start=339
+  _globals['_KEYVALUELIST']._serialized_end=369
+  _globals['_EXPORTRESPONSE']._serialized_start=371
+  _globals['_EXPORTRESPONSE']._serialized_end=447
+  _globals['_PARTIALSUCCESS']._serialized_start=449
+  _globals['_PARTIALSUCCESS']._serialized_end=506
 # @@protoc_insertion_point(module_scope)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from receiver.projection import common_pb2 as receiver_dot_projection_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ereceiver/projection/logs.proto\x12\x11homeostat.otlp.v1\x1a receiver/projection/common.proto\"B\n\x08LogsData\x12\x36\n\rresource_logs\x18\x01 \x03(\x0b\x32\x1f.homeostat.otlp.v1.ResourceLogs\"o\n\x0cResourceLogs\x12-\n\x08resource\x18\x01 \x01(\x0b\x32\x1b.homeostat.otlp.v1.Resource\x12\x30\n\nscope_logs\x18\x02 \x03(\x0b\x32\x1c.homeostat.otlp.v1.ScopeLogs\">\n\tScopeLogs\x12\x31\n\x0blog_records\x18\x02 \x03(\x0b\x32\x1c.homeostat.otlp.v1.LogRecord\"\xcd\x01\n\tLogRecord\x12\x16\n\x0etime_unix_nano\x18\x01 \x01(\x06\x12\x17\n\x0fseverity_number\x18\x02 \x01(\x05\x12\x15\n\rseverity_text\x18\x03 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x12\n\nattributes\x18\x06 \x03(\x0c\x12\x10\n\x08trace_id\x18\t \x01(\x0c\x12\x0f\n\x07span_id\x18\n \x01(\x0c\x12\x1f\n\x17observed_time_unix_nano\x18\x0b \x01(\x06\x12\x12\n\nevent_name\x18\x0c \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ereceiver/projection/logs.proto\x12\x11homeostat.otlp.v1\x1a receiver/projection/common.proto\"B\n\x08LogsData\x12\x36\n\rresource_logs\x18\x01 \x03(\x0b\x32\x1f.homeostat.otlp.v1.ResourceLogs\"o\n\x0cResourceLogs\x12-\n\x08resource\x18\x01 \x01(\x0b\x32\x1b.homeostat.otlp.v1.Resource\x12\x30\n\nscope_logs\x18\x02 \x03(\x0b\x32\x1c.homeostat.otlp.v1.ScopeLogs\">\n\tScopeLogs\x12\x31\n\x0blog_records\x18\x02 \x03(\x0b\x32\x1c.homeostat.otlp.v1.LogRecord\"\xb9\x01\n\tLogRecord\x12\x16\n\x0etime_unix_nano\x18\x01 \x01(\x06\x12\x17\n\x0fseverity_number\x18\x02 \x01(\x05\x12\x15\n\rseverity_text\x18\x03 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x12\n\nattributes\x18\x06 \x03(\x0c\x12\x10\n\x08trace_id\x18\t \x01(\x0c\x12\x0f\n\x07span_id\x18\n \x01(\x0c\x12\x1f\n\x17observed_time_unix_nano\x18\x0b \x01(\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,5 +39,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCOPELOGS']._serialized_start=268
   _globals['_SCOPELOGS']._serialized_end=330
   _globals['_LOGRECORD']._serialized_start=333
-  _globals['_LOGRECORD']._serialized_end=538
+  _globals['_LOGRECORD']._serialized_end=518
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ class ScopeLogs(_message.Message):
     def __init__(self, log_records: _Optional[_Iterable[_Union[LogRecord, _Mapping]]] = ...) -> None: ...
 
 class LogRecord(_message.Message):
-    __slots__ = ("time_unix_nano", "severity_number", "severity_text", "body", "attributes", "trace_id", "span_id", "observed_time_unix_nano", "event_name")
+    __slots__ = ("time_unix_nano", "severity_number", "severity_text", "body", "attributes", "trace_id", "span_id", "observed_time_unix_nano")
     TIME_UNIX_NANO_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_NUMBER_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -37,7 +37,6 @@ class LogRecord(_message.Message):
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SPAN_ID_FIELD_NUMBER: _ClassVar[int]
     OBSERVED_TIME_UNIX_NANO_FIELD_NUMBER: _ClassVar[int]
-    EVENT_NAME_FIELD_NUMBER: _ClassVar[int]
     time_unix_nano: int
     severity_number: int
     severity_text: bytes
@@ -46,5 +45,4 @@ class LogRecord(_message.Message):
     trace_id: bytes
     span_id: bytes
     observed_time_unix_nano: int
-    event_name: bytes
-    def __init__(self, time_unix_nano: _Optional[int] = ..., severity_number: _Optional[int] = ..., severity_text: _Optional[bytes] = ..., body: _Optional[bytes] = ..., attributes: _Optional[_Iterable[bytes]] = ..., trace_id: _Optional[bytes] = ..., span_id: _Optional[bytes] = ..., observed_time_unix_nano: _Optional[int] = ..., event_name: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, time_unix_nano: _Optional[int] = ..., severity_number: _Optional[int] = ..., severity_text: _Optional[bytes] = ..., body: _Optional[bytes] = ..., attributes: _Optional[_Iterable[bytes]] = ..., trace_id: _Optional[bytes] = ..., span_id: _Optional[bytes] = ..., observed_time_unix_nano: _Optional[int] = ...) -> None: ...

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
@@ -102,9 +103,32 @@ def seeds(signal: Signal) -> list[bytes]:
     found = [payload.of(signal).SerializeToString()]
     if signal == "metrics":
         found.append(_durations().SerializeToString())
+    if signal == "logs":
+        found.append(_events().SerializeToString())
     if signal == "traces":
         found.append(payload.with_values_of_all_kinds().SerializeToString())
     return found
+
+
+def _events() -> ExportLogsServiceRequest:
+    """An event of Kubernetes in both shapes, and an exception."""
+    request = ExportLogsServiceRequest()
+    group = request.resource_logs.add()
+    group.resource.attributes.add(key="k8s.object.name").value.string_value = "cart-1"
+    records = group.scope_logs.add().log_records
+    told = records.add(time_unix_nano=1)
+    told.attributes.add(key="k8s.event.reason").value.string_value = "BackOff"
+    whole = records.add(time_unix_nano=2)
+    whole.attributes.add(key="k8s.resource.name").value.string_value = "events"
+    event = whole.body.kvlist_value.values.add(key="object").value.kvlist_value.values
+    for key, text in {"kind": "Event", "reason": "OOMKilling", "note": "it is"}.items():
+        event.add(key=key).value.string_value = text
+    about = event.add(key="regarding").value.kvlist_value.values
+    about.add(key="kind").value.string_value = "Pod"
+    failed = records.add(time_unix_nano=3)
+    failed.attributes.add(key="exception.type").value.string_value = "ValueError"
+    failed.attributes.add(key="exception.message").value.string_value = "7 is none"
+    return request
 
 
 def _durations() -> ExportMetricsServiceRequest:

@@ -96,6 +96,12 @@ def test_a_full_workload_is_not_scaled_beyond_its_room(world: Any) -> None:
     assert "no more than 2 fit" in _why_not(world)
 
 
+def test_pods_that_run_out_of_memory_are_busy_without_an_overload(world: Any) -> None:
+    """Arrivals are telemetry's word: clocks that were wrong for a while made them up."""
+    _overloaded(world).pod = replace(world.pod, cpu_ratio=1.0, memory_ratio=0.95)
+    assert "2 of 2 pods are at their memory limit" in _why_not(world)
+
+
 @given(
     replicas=st.integers(1, 500),
     usage=st.floats(0.0, 1.5),

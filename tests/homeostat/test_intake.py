@@ -26,7 +26,7 @@ def _body(rows: int = 2) -> bytes:
         "time_unix_ns": [1] * rows,
         "severity": [9] * rows,
         "is_verified": [False] * rows,
-        **{name: [b""] * rows for name in ("body", "trace_id", "span_id")},
+        **{name: [b""] * rows for name in ("trace_id", "span_id")},
     }
     table = pa.table(
         {f.name: pa.array(values.get(f.name, [""] * rows), f.type) for f in LOGS}, schema=LOGS

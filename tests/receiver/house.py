@@ -85,7 +85,7 @@ class Brain:
 
     def table(self, signal: str = "traces") -> pa.Table:
         """Return all rows kept so far of frames of one kind."""
-        names = {"traces": "parent_span_id", "metrics": "value", "logs": "body"}
+        names = {"traces": "parent_span_id", "metrics": "value", "logs": "template"}
         tables = [t for t in self.rows.values() if names[signal] in t.column_names]
         return pa.concat_tables(t.unify_dictionaries() for t in tables)
 

@@ -138,16 +138,32 @@ def log_row(record: LogRecord, resource: Resource) -> dict[str, Any] | str:
         return "no time"
     severity = record.severity_number if 0 <= record.severity_number <= 24 else 0
     by_word = {"error": 17, "WARN": 13, "Fatal": 21}
+    by_what = 17 if exception(record) else 0
     return {
         "time_unix_ns": time,
-        "severity": severity or by_word.get(record.severity_text, 0),
-        "event_name": record.event_name,
-        "body": record.body.SerializeToString(),
-        "template": template(record.body),
+        "severity": severity or by_word.get(record.severity_text, 0) or by_what,
+        "template": said(record),
+        **dict.fromkeys(("reason", "object_namespace", "object_kind", "object_name"), ""),
         "trace_id": record.trace_id if valid_id(record.trace_id, 16) else b"",
         "span_id": record.span_id if valid_id(record.span_id, 8) else b"",
         **labels(resource),
     }
+
+
+def exception(record: LogRecord) -> str | None:
+    found: str | None = first(record.attributes, ("exception.type",), as_text)
+    return found
+
+
+def said(record: LogRecord) -> str:
+    kind = exception(record)
+    if kind is None:
+        return template(record.body)
+    message = first(record.attributes, ("exception.message",), as_text)
+    body = record.body
+    if not record.body.SerializeToString() and message is not None:
+        body = AnyValue(string_value=message)
+    return f"{kind}: {template(body)}"[:100]
 
 
 def template(body: AnyValue) -> str:

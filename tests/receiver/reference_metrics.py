@@ -68,7 +68,7 @@ def is_duration(metric: Metric, kind: str, point: Any) -> bool:
         return False
     route = first(point.attributes, ("http.route",), as_text) or ""
     service = first(point.attributes, ("rpc.service",), as_text) or ""
-    is_check = route in ("/healthz", "/api/ready") or service == "grpc.health.v1.Health"
+    is_check = route == "/healthz" or service == "grpc.health.v1.Health"
     is_socket = status(point, HTTP) == 101
     is_told = getattr(metric, kind).aggregation_temporality in (1, 2)
     return unit(metric) in UNITS and is_told and not is_check and not is_socket

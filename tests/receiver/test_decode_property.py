@@ -54,7 +54,7 @@ records = st.builds(
     trace_id=ids,
     span_id=ids,
     event_name=words,
-    attributes=attributes(OTHER),
+    attributes=attributes(OTHER, ("exception.type", "exception.message")),
 )
 
 

@@ -80,7 +80,7 @@ def test_metrics_and_logs_arrive_too(start: Start, brain: Brain) -> None:
     assert house.sender.export(metrics.SerializeToString(), "metrics") == b""
     assert house.sender.export(logs.SerializeToString(), "logs") == b""
     assert brain.table("metrics").column("value").to_pylist() == [7.0]
-    assert brain.table("logs").column("body").to_pylist() == [record.body.SerializeToString()]
+    assert brain.table("logs").column("template").to_pylist() == [record.body.string_value]
 
 
 def test_gzip_is_understood(start: Start, brain: Brain) -> None:

@@ -59,7 +59,7 @@ def test_slow_services_without_spans_are_on_status_with_an_issue(service: Any) -
     send(service.otlp, "mail", [3.0] * COUNT, is_exponential=True, is_delta=True)
     send(service.otlp, "fast", [0.02] * COUNT)
     send(service.otlp, "old", [0.02] * COUNT, is_old=True)
-    status = service.advance(120)
+    status = service.advance(60)
     assert status["services"] == []
     found = {row["service"]: row for row in status["metered"]}
     assert sorted(found) == ["cart", "fast", "mail", "old"]
@@ -70,7 +70,7 @@ def test_slow_services_without_spans_are_on_status_with_an_issue(service: Any) -
     assert 2900 < found["mail"]["p99_low_ms"] <= 3000 <= found["mail"]["p99_high_ms"] < 3100
     told = ("metric", "request_count", "error_ratio", "mean_ms", "p99_low_ms", "p99_high_ms")
     assert [found["old"][name] for name in told] == [found["fast"][name] for name in told]
-    issues = {issue["service"]: issue for issue in service.advance(30)["issues"]}
+    issues = {issue["service"]: issue for issue in service.advance(15)["issues"]}
     assert {"shop/cart", "shop/mail"} <= issues.keys()
     assert issues["shop/cart"]["state"] == "firing"
     (line,) = [line for line in issues["shop/cart"]["evidence"] if "p99" in line]

@@ -6,7 +6,17 @@ Small and seeded; `make bench-leak` is the large one.
 import numpy as np
 import pytest
 
-from analysis.detectors.leak import BLOCK_S, BLOCKS, STARTUP_S, Floors, Reading, begin, ramps
+from analysis.detectors.leak import (
+    BLOCK_S,
+    BLOCKS,
+    STARTUP_S,
+    Floors,
+    Reading,
+    begin,
+    pooled,
+    ramps,
+)
+from analysis.detectors.memory import Leaks, detect_leaks, judged
 from analysis.settings import AnalysisSettings
 from bench.leak.memory import Shape, series
 from bench.leak.score import watched
@@ -123,3 +133,20 @@ def test_calm_pods_are_left_alone_for_a_day() -> None:
     windows, flagged = sum(s.windows for s in seen), sum(s.flagged for s in seen)
     assert windows > 800
     assert flagged <= 0.005 * windows
+
+
+def test_a_leak_that_hides_in_each_pods_own_noise_shows_in_all_of_them_together() -> None:
+    rng = np.random.default_rng(6)
+    minutes = _minutes(130)
+    pods = [_floors(list(1.0 + 0.0025 * minutes + rng.normal(0.0, 0.1, 130))) for _ in range(8)]
+    alone = ramps({("shop", "cart", str(i)): pod for i, pod in enumerate(pods)}, SETTINGS)
+    assert sum(ramp.is_leak for ramp in alone.values()) < len(pods) / 2
+    assert ramps({("shop", "cart", ""): pooled(pods)}, SETTINGS)[("shop", "cart", "")].is_leak
+
+
+def test_one_pod_that_ramps_among_many_is_no_leak_of_the_service() -> None:
+    leaks = Leaks()
+    levels = {"a": 1.0 + 0.01 * _minutes(130)} | {name: np.ones(130) for name in "bcd"}
+    floors = {("shop", "cart", name): _floors(list(values)) for name, values in levels.items()}
+    _, symptoms = detect_leaks(judged(leaks, floors, SETTINGS), SETTINGS)
+    assert [symptom.health for symptom in symptoms] == ["healthy"]
