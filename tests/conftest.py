@@ -2,9 +2,14 @@
 
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 from tests.parts.process import running
+
+# how fast the machine is, is not what properties are about
+hypothesis.settings.register_profile("homeostat", deadline=None)
+hypothesis.settings.load_profile("homeostat")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

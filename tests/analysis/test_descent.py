@@ -100,7 +100,7 @@ def _grow(spans: Any, draw: Any, parent: bytes, start: int, end: int, depth: int
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_the_parts_of_a_request_sum_to_its_duration(new_spans: Any, data: Any) -> None:
     spans = new_spans()
     root = spans.add("front", 0, 1000)

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.histograms import quantile_ms
@@ -191,7 +191,6 @@ def test_what_is_told_under_both_names_counts_once(*, old_first: bool) -> None:
     assert found["request_count"].to_list() == [8], "an old process beside a new one counts"
 
 
-@settings(deadline=None)
 @given(batches)
 def test_old_and_new_units_make_the_same_window(exports: list[list[int]]) -> None:
     def rows(*, is_old: bool) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ def _shop(spans: Any, traces: int) -> Any:
 
 
 @given(end_ms=st.integers(0, 40))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_a_part_since_some_time_has_the_rows_from_then_on(new_spans: Any, end_ms: int) -> None:
     spans = new_spans()
     for end in range(0, 40, 10):

@@ -1,7 +1,7 @@
 """Of children that overlap, each moment of their owner's time belongs to one."""
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.tiling import taken_from
@@ -12,7 +12,6 @@ children = st.lists(
 
 
 @given(children)
-@settings(deadline=None)  # the machine's speed is not what is tested
 def test_it_is_the_earliest_beginning_of_the_same_owner_so_far(rows: list[tuple[int, int]]) -> None:
     rows.sort(key=lambda row: row[0])
     frame = pl.DataFrame(rows, schema={"owner": pl.UInt64, "begins": pl.Int64}, orient="row")

@@ -33,7 +33,7 @@ def _nearest(values: list[float], quantile: float) -> float:
     durations=st.lists(st.integers(0, 3000), min_size=1, max_size=60),
     errors=st.lists(st.booleans(), min_size=60, max_size=60),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_figures_equal_a_plain_reference(
     new_spans: Any, durations: list[int], errors: list[bool]
 ) -> None:

@@ -184,9 +184,7 @@ class Guards(RuleBasedStateMachine):
         assert len({d[1] for d in self._within(3_600)}) <= self.settings.blast_count_min
 
 
-Guards.TestCase.settings = hypothesis_settings(
-    max_examples=15, stateful_step_count=20, deadline=None
-)
+Guards.TestCase.settings = hypothesis_settings(max_examples=15, stateful_step_count=20)
 test_stop_figures_hold_whatever_is_asked_for = Guards.TestCase
 
 

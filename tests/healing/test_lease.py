@@ -131,7 +131,7 @@ class WildPair(Wild):
     count = 2
 
 
-LIMITS = settings(max_examples=30, stateful_step_count=30, deadline=None)
+LIMITS = settings(max_examples=30, stateful_step_count=30)
 TestWellKept = WellKept.TestCase
 TestWellKept.settings = LIMITS
 TestWild = Wild.TestCase
@@ -147,7 +147,7 @@ TestWildPair.settings = LIMITS
     delay=st.floats(0.0, 0.3),
     count=st.integers(2, 3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_successor_holds_the_lease_within_20_s(
     rates: tuple[float, ...], lives_s: float, phase: float, delay: float, count: int
 ) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -129,7 +129,6 @@ def assert_decodes_to(signal: Signal, requests: list[Any], wanted: list[list[Any
     assert found == kept
 
 
-@settings(deadline=None)
 @given(st.lists(groups(spans), min_size=1, max_size=3))
 def test_spans_decode_as_a_plain_reading_says(contents: list[Any]) -> None:
     requests = [
@@ -148,7 +147,6 @@ def test_spans_decode_as_a_plain_reading_says(contents: list[Any]) -> None:
     assert_decodes_to("traces", requests, wanted)
 
 
-@settings(deadline=None)
 @given(st.lists(groups(records), min_size=1, max_size=3))
 def test_logs_decode_as_a_plain_reading_says(contents: list[Any]) -> None:
     requests = [
@@ -167,7 +165,6 @@ def test_logs_decode_as_a_plain_reading_says(contents: list[Any]) -> None:
     assert_decodes_to("logs", requests, wanted)
 
 
-@settings(deadline=None)
 @given(st.lists(groups(metrics), min_size=1, max_size=3))
 def test_metrics_decode_as_a_plain_reading_says(contents: list[Any]) -> None:
     requests = [

@@ -46,21 +46,21 @@ def assert_same(signal: Signal, message: Any) -> None:
     assert again == message
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(groups(spans))
 def test_spans_come_through(content: Any) -> None:
     request = ExportTraceServiceRequest()
     assert_same("traces", build(request, "resource_spans", "scope_spans", "spans", content))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(groups(records))
 def test_logs_come_through(content: Any) -> None:
     request = ExportLogsServiceRequest()
     assert_same("logs", build(request, "resource_logs", "scope_logs", "log_records", content))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(groups(metrics))
 def test_metrics_come_through(content: Any) -> None:
     request = ExportMetricsServiceRequest()

@@ -39,7 +39,7 @@ def _spans(shape: list[tuple[int, int, int]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SLIM["traces"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(0, 40), st.integers(0, 50_000_000), st.integers(0, 80_000_000)),

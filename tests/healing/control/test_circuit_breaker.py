@@ -94,10 +94,9 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+TestMachine.settings = settings(max_examples=60, stateful_step_count=40)
 
 
-@settings(deadline=None)
 @given(
     calls=st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), max_size=60),
     size=st.integers(1, 12),

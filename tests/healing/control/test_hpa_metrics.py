@@ -1,7 +1,7 @@
 """What one metric asks for, against vectors worked out by hand from the source."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healing.control.hpa_metrics import (
@@ -191,7 +191,6 @@ def test_a_metric_of_outside_asks_for(
     assert wanted == expected
 
 
-@settings(deadline=None)
 @given(used=st.lists(st.one_of(st.none(), st.integers(0, 2000)), min_size=1, max_size=12))
 def test_missing_pods_never_turn_the_direction(used: list[int | None]) -> None:
     known = [value for value in used if value is not None]

@@ -1,7 +1,7 @@
 """The HPA's sync: many metrics, bounds, stabilisation, policies."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healing.control.hpa import Hpa, HpaDecision, HpaInput, HpaSettings, HpaState
@@ -108,7 +108,6 @@ def test_a_window_upwards_takes_the_least_that_was_recommended_within_it() -> No
     assert follow(hpa, 5, [20, 12, 30, 30, 30, 30]) == [5, 5, 5, 5, 12, 30]
 
 
-@settings(deadline=None)
 @given(
     wanted=st.lists(st.integers(0, 300), min_size=1, max_size=40),
     start=st.integers(2, 40),

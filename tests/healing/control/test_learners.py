@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healing.control.margin_bandit import BanditSettings, BanditState, MarginBandit
@@ -59,7 +59,6 @@ def test_an_epoch_that_does_not_count_teaches_nothing() -> None:
     assert (after.counts, after.sums) == (state.counts, state.sums)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), allowed=st.frozensets(st.integers(0, 3), min_size=1))
 def test_a_masked_action_is_never_taken(seed: int, allowed: frozenset[int]) -> None:
     agent, state, rng = QAgent(QSettings(mode="active", exploration=0.5)), QState(), Random(seed)

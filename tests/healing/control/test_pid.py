@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simple_pid import PID
 
@@ -19,7 +19,6 @@ S = 1_000_000_000
 SCALER = PidScalerSettings(setpoint=0.7, replicas_min=2, replicas_max=50)
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(st.floats(-100, 100), min_size=2, max_size=30),
     gains=st.tuples(st.floats(0, 5), st.floats(0, 1), st.floats(0, 5)),
@@ -44,7 +43,6 @@ def test_the_common_subset_equals_simple_pid(
         assert output.value == pytest.approx(oracle(value, dt=15.0), abs=1e-9, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(gain=st.floats(0.01, 5), integral=st.floats(0, 0.5), measured=st.floats(0.8, 1.0))
 def test_more_load_never_asks_for_fewer_replicas(
     gain: float, integral: float, measured: float

@@ -94,7 +94,7 @@ def test_what_is_not_allowed_is_never_chosen_in_a_million_draws(say: str) -> Non
             assert {choice.remedy, choice.proposed} <= set(allowed)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.0, 1.0, exclude_max=True))
 def test_the_same_draw_on_the_same_state_is_the_same_choice_with_its_propensity(
     seed: int, draw: float

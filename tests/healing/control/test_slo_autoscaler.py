@@ -1,7 +1,7 @@
 """The SLO autoscaler: staffing, gaps, hold, and an unseen service time."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healing.control.slo_autoscaler import SloAutoscaler, SloInput, SloSettings, SloState
@@ -12,7 +12,6 @@ S = 1_000_000_000
 SETTINGS = SloSettings(limit_ms=750.0, replicas_min=2, replicas_max=100)
 
 
-@settings(deadline=None)
 @given(rate=st.floats(0, 500), limit_ms=st.floats(500, 3000))
 def test_staffing_is_the_least_that_keeps_the_promise(rate: float, limit_ms: float) -> None:
     pods = required_pods(
@@ -63,7 +62,6 @@ def test_a_flood_is_answered_in_the_first_step_that_shows_it() -> None:
     assert seen[-1] >= 16
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(0, 5000)), min_size=1, max_size=60))
 def test_it_never_leaves_its_bounds(rates: list[float | None]) -> None:
     assert all(2 <= count <= 100 for count in run(rates, 10))
