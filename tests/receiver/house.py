@@ -96,6 +96,8 @@ class Brain:
             except OSError:
                 return
             self.connections.append(connection)
+            if self._listener is not listener:  # it was stopped before this one was known
+                self.hang_up()
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
