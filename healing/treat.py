@@ -66,8 +66,8 @@ def _answer(
         return Refused(issue_id=issue.id, guard="mode", reason=reason)
     answers = (check(state.asked(each, each.change, situation, settings)) for each in plans)
     first = next(answers)
-    if isinstance(first, Refused):
-        return first
+    if isinstance(first, Refused) or first.approval is not None:
+        return first  # what a person approved is done as it was approved, or not at all
     allowed = (first, *(each for each in answers if isinstance(each, ApprovedPlan)))
     return chosen(state.remedies, issue, allowed, settings, now_unix_ns=situation.now_unix_ns)
 

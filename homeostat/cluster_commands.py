@@ -1,6 +1,7 @@
 """Commands about a cluster: `homeostat rbac`, `doctor` and `unwind`."""
 
 import asyncio
+import sqlite3
 import sys
 import time
 from dataclasses import replace
@@ -107,8 +108,12 @@ async def _unwound(
     journal = _journal(settings)
 
     def note(told: WriteIntent | WriteOutcome) -> None:
-        if journal is not None:
+        if journal is None:
+            return
+        try:
             journal.append_unwound(time.time_ns(), told)
+        except sqlite3.Error as error:  # the way out does not end at a full disk
+            sys.stderr.write(f"not journaled: {error}\n")
 
     try:
         held = await in_force(

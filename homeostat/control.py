@@ -20,7 +20,7 @@ from homeostat.core import CoreSettings, CoreState, beginning, tick
 from homeostat.last_word import Moment, recheck
 from homeostat.lookback import Lookback
 from homeostat.orders import Orders
-from homeostat.replica import Replica
+from homeostat.replica import STANDS_BY, Replica
 from homeostat.writer import Writer
 from knowledge.cluster import (
     Cluster,
@@ -131,14 +131,14 @@ class Control:
             NotKeptError: it holds, but it could not be made durable.
         """
         if self.replica.role == "standby":
-            return "this replica stands by: tell the one that /status calls leader"
+            return STANDS_BY
         refusal = self._orders.give(order, self.healing(order.given_unix_ns), self.refused)
         if refusal is not None:
             return refusal
         if order.kind == "approve":
             self._next_plan_unix_ns = 0  # a person waits
         else:  # an approval is for its moment, and outlives nothing
-            await self.replica.hear(order)
+            return await self.replica.hear(order)
         return None
 
     def healing(self, now_unix_ns: int) -> HealingState:

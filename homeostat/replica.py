@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from healing.cluster.action_ledger import LedgerUnavailableError, StaleEpochError
 from healing.cluster.journal_ledger import JournalLedger
@@ -23,6 +23,7 @@ from knowledge.ticks import TickInputs, TickOutputs
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+STANDS_BY: Final = "this replica stands by: tell the one that /status calls leader"
 Role = Literal["alone", "leader", "standby"]
 
 
@@ -110,8 +111,8 @@ class Replica:
             return self._trouble
         return None
 
-    async def hear(self, order: Order) -> None:
-        """Make what a person said durable, before it is answered.
+    async def hear(self, order: Order) -> str | None:
+        """Make what a person said durable, before it is answered; or return who else must hear it.
 
         Raises:
             NotKeptError: it is not kept where it has to be.
@@ -120,8 +121,11 @@ class Replica:
             await self._local.hear(order)
             if self._succession is not None:
                 await self._succession.ledger.hear(order)
-        except (StaleEpochError, LedgerUnavailableError, sqlite3.Error) as error:
+        except StaleEpochError:
+            return STANDS_BY  # since a moment: whoever writes now has not heard it
+        except (LedgerUnavailableError, sqlite3.Error) as error:
             raise NotKeptError(str(error)) from error
+        return None
 
     async def settle(self, outcome: WriteOutcome) -> None:
         """Keep what became of a write."""

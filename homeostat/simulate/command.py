@@ -21,6 +21,9 @@ EPISODES_TOLD: Final = 12
 def run(path: Path, *, json_path: Path | None, engine: Literal["fluid", "event"] | None) -> int:
     """Play one scenario; 2 if it cannot be used. `json_path` -: JSON instead of tables."""
     try:
+        if json_path and json_path != Path("-"):
+            json_path.parent.mkdir(parents=True, exist_ok=True)
+            json_path.open("a").close()  # before minutes are spent on what cannot be kept
         scenario = load_scenario(path)
         chosen = {"engine": engine or scenario.engine, "name": scenario.name or path.stem}
         report = play(scenario.model_copy(update=chosen), path.parent)
@@ -31,13 +34,15 @@ def run(path: Path, *, json_path: Path | None, engine: Literal["fluid", "event"]
     except TraceError as error:
         print(error, file=sys.stderr)
         return EXIT_SCENARIO
+    except OSError as error:
+        print(f"--json {json_path}: {error.strerror}", file=sys.stderr)
+        return EXIT_SCENARIO
     text = json.dumps(asdict(report), indent=1)
     if json_path == Path("-"):
         print(text)
         return 0
     show(report, Console())
     if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(text + "\n")
     return 0
 

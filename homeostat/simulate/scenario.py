@@ -86,6 +86,12 @@ class WaveShape(Section):
     period: Long = 86_400.0
     peak: Seconds = 43_200.0
 
+    @model_validator(mode="after")
+    def _ordered(self) -> "WaveShape":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
 
 class RampShape(Section):
     """From one rate to another in a straight line."""
@@ -95,6 +101,12 @@ class RampShape(Section):
     end: Seconds
     low: Rate
     high: Rate
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RampShape":
+        if self.begin >= self.end:
+            raise ValueError(f"begin {self.begin:g} s is not before end {self.end:g} s")
+        return self
 
 
 class StepsShape(Section):

@@ -19,7 +19,7 @@ from healing.step import step
 from knowledge.cluster import Revision
 from knowledge.codec import from_json, to_json
 from knowledge.memory import Memory
-from knowledge.orders import Resume
+from knowledge.orders import Approval, Resume
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.remedies import RemedyMode
 
@@ -123,6 +123,20 @@ def _taught(world: Any, memory: RemedyMemory) -> RemedyMemory:
         choice = replace(approved.choice, remedy=remedy)
         state = remedies.BANDIT.learn(state, choice, has_helped=has_helped)
     return replace(memory, state=replace(state, own=()))
+
+
+def test_what_a_person_approved_is_done_whatever_the_bandit_would_do(both: Any) -> None:
+    _said(both, "bandit")
+    taught = _taught(both, _proven("scale", "roll_back_release"))
+    both.settings = replace(both.settings, actions={"roll_back_release": "approve"})
+    plans = fitting_plans(both.issue(), both.situation(), both.settings, Ledger())
+    assert isinstance(plans, tuple)
+    given = Approval(digest=plans[0].digest, by="ann", given_unix_ns=NOW)
+    state = HealingState(epoch=3, remedies=taught, approvals=(given,))
+    _, output = step(state, both.situation(), (), settings=both.settings, is_planning_due=True)
+    (approved,) = output.approved
+    assert approved.plan.strategy == "roll_back_release"
+    assert approved.approval == given
 
 
 def test_told_to_but_not_proven_the_rules_choose(both: Any) -> None:

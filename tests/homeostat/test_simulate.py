@@ -104,6 +104,12 @@ def test_a_recording_beside_the_scenario_is_played(
         ("shapes: [", "trace: x.parquet\n  shapes: [", "either trace (a Parquet file) or shapes"),
         ("at: 8m", "at: 9h", "faults.1.at: 09:00:00 is after the end of the traffic, 00:10:00"),
         ("rate: 40", "rate: 1.0e+9", "traffic.shapes.0.level.rate: got"),
+        (
+            "kind: level, rate: 40",
+            "kind: ramp, begin: 5m, end: 1m, low: 1, high: 9",
+            "begin 300 s is not before end 60 s",
+        ),
+        ("kind: level, rate: 40", "kind: wave, low: 9, high: 1", "low 9 is above high 1"),
     ],
 )
 def test_what_is_wrong_is_named_with_key_value_and_remedy(
@@ -114,6 +120,15 @@ def test_what_is_wrong_is_named_with_key_value_and_remedy(
     error = capsys.readouterr().err
     assert all("mine.yaml: " in line for line in error.splitlines())
     assert told in error
+
+
+def test_json_that_cannot_be_written_is_said_before_anything_is_played(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", str(written(tmp_path, SHORT)), "--json", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert told.err == f"--json {tmp_path}: Is a directory\n"
+    assert told.out == ""
 
 
 @pytest.mark.parametrize(
