@@ -8,9 +8,11 @@ import threading
 from collections import deque
 from typing import Final, Generic, Protocol, TypeVar
 
+CROWD: Final = 4
+"""So many requests in a batch, and more come than are decoded meanwhile ..."""
 BUSY_RATIO: Final = 3.0
-"""How much longer than for a lone request is waited where the last one had company. A batch of one
-request costs four times what it costs in a batch of sixteen; a lone sender gains nothing by it."""
+"""... so the next is waited for longer, by this ratio. A batch of one request costs four times what
+it costs in a batch of sixteen; where few come, waiting would only keep them from their answer."""
 
 
 class Weighed(Protocol):
@@ -34,7 +36,7 @@ class Gathering(Generic[One]):
     def __init__(self, *, wait_s: float, enough_bytes: int) -> None:
         """Gather for `wait_s` from the first request on, or until `enough_bytes` are there.
 
-        Where requests come close together it is BUSY_RATIO times as long.
+        After a crowd it is BUSY_RATIO times as long.
         """
         self._wait_s: Final = wait_s
         self._enough_bytes: Final = enough_bytes
@@ -44,7 +46,7 @@ class Gathering(Generic[One]):
         self._waiting: list[One] = []
         self._bytes = 0
         self._closed = False
-        self._had_company = False
+        self._was_crowded = False
 
     def put(self, one: One) -> None:
         """Add a request."""
@@ -68,8 +70,8 @@ class Gathering(Generic[One]):
         with self._lock:
             self._some.wait_for(lambda: self._waiting or self._closed)
             if not self._closed and self._bytes < self._enough_bytes:
-                self._enough.wait(self._wait_s * (BUSY_RATIO if self._had_company else 1.0))
-            self._had_company = len(self._waiting) > 1
+                self._enough.wait(self._wait_s * (BUSY_RATIO if self._was_crowded else 1.0))
+            self._was_crowded = len(self._waiting) >= CROWD
             if self._bytes <= 2 * self._enough_bytes:
                 taken, self._waiting, self._bytes = self._waiting, [], 0
             else:

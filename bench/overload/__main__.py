@@ -30,7 +30,7 @@ from bench.sender import wait_until_acknowledged
 
 OUT: Final = Path("out/overload.json")
 MEMORY_BYTES_MAX: Final = 512 * 2**20
-BRAIN_BYTES_MAX: Final = 2 * 2**30
+BRAIN_BYTES_MAX: Final = 4 * 2**30
 SPANS: Final = 2048
 PEAK_CONSUMERS: Final = 24
 ADVISED_S: Final = 1.5

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from receiver.gather import BUSY_RATIO, Gathering
+from receiver.gather import BUSY_RATIO, CROWD, Gathering
 
 LONG_S = 30.0
 
@@ -62,14 +62,14 @@ def test_of_very_much_each_client_has_its_turn_and_the_rest_keeps_its_order() ->
     assert len(left) == 21 - 8 - len(taken[2])
 
 
-def test_where_requests_come_close_together_more_of_them_are_waited_for(
+def test_after_a_crowd_the_next_is_waited_for_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
     gathering: Gathering[One] = Gathering(wait_s=1.0, enough_bytes=100)
     enough = types.SimpleNamespace(wait=waited.append, notify=lambda: None)
     monkeypatch.setattr(gathering, "_enough", enough)
-    for count in (1, 3, 2, 1, 1):
+    for count in (1, CROWD, CROWD, CROWD - 1, 1):
         for _ in range(count):
             gathering.put(One())
         assert len(gathering.take()) == count
