@@ -23,7 +23,7 @@ from receiver.logs import log_rows
 from receiver.metrics import metric_rows
 from receiver.principals import NOBODY, Principal
 from receiver.projection import outline_pb2
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 from receiver.settings import Engine
 from receiver.spans import span_rows
 from receiver.top_services import Service
@@ -153,6 +153,8 @@ def _check(form: _Form, body: bytes, items_max: int) -> int | Refusal:
             count, items = _count(form.outline.FromString(body), form.fields, items_max)
         except DecodeError as error:
             return Refusal(reason="malformed", message=f"not an OTLP request: {error}")
+        except MemoryError:
+            return NO_MEMORY
     if count > items_max:
         return Refusal(
             reason="too_many_items",
@@ -242,6 +244,8 @@ def _rows_or_culprits(
 def _attempt(signal: Signal, sent: Sequence[_Sent], engine: Engine) -> _Attempt:
     try:
         return _Attempt(rows=_rows(signal, sent, engine))
+    except MemoryError:
+        return _Attempt(refusal=NO_MEMORY)
     except ValueError as error:
         refusal = Refusal(reason="malformed", message=f"cannot be decoded: {error}")
         return _Attempt(refusal=refusal, is_of_engine=isinstance(error, UndecodableError))

@@ -13,14 +13,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from knowledge.schemas import Signal
-from receiver import attributes, engines, labels, streams
+from receiver import attributes, labels
 from receiver import decode as decoding
 from receiver.decode import COUNT_ON_WIRE_FROM_BYTES, decode
 from receiver.flat import Rows
 from receiver.principals import Principal
 from receiver.projection import outline_pb2
 from receiver.refusal import Refusal
-from receiver.settings import Engine
 from receiver.wire import count_items
 
 NESTED_GROUPS = b"\x9b\x06" * 300_000 + b"\x9c\x06" * 300_000
@@ -143,70 +142,6 @@ def test_attributes_that_are_too_many_to_read_cost_nobody_else_anything(
     many = b"".join(inside(b"\x12" + bytes([value]), number) for value in range(101))
     bodies = [good_request(), inside(many, *path), good_request()]
     assert_only_the_second_is_refused(bodies, "malformed")
-
-
-def good_metrics(word: str) -> bytes:
-    request = ExportMetricsServiceRequest()
-    metric = request.resource_metrics.add().scope_metrics.add().metrics.add()
-    metric.name, metric.unit = "http.server.request.duration", "s"
-    metric.histogram.aggregation_temporality = 2
-    for number in range(4):
-        point = metric.histogram.data_points.add(
-            time_unix_nano=10**18, count=1, bucket_counts=[1, 0], explicit_bounds=[1.0]
-        )
-        attribute = point.attributes.add(key="http.route")
-        attribute.value.string_value = f"/{word}/{number}"
-    return request.SerializeToString()
-
-
-@pytest.mark.parametrize("engine", ["fast", "reference"])
-@pytest.mark.parametrize(
-    ("module", "limit"),
-    [(attributes, "DISTINCT_MAX"), (streams, "DISTINCT_MAX")],
-    ids=["that are read", "of streams"],
-)
-def test_values_that_are_too_many_only_together_are_nobodys_fault(
-    module: Any, limit: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bodies = [good_metrics(word) for word in ("a", "b", "c")]
-    wanted = decode("metrics", bodies, items_max=1000).rows
-    monkeypatch.setattr(module, limit, 6)
-    decoded = decode("metrics", bodies, items_max=1000, engine=engine)
-    assert decoded.outcomes == ({}, {}, {})
-    assert decoded.rows.num_rows == 12
-    assert decoded.rows.to_pylist() == wanted.to_pylist()
-    monkeypatch.setattr(module, limit, 3)
-    refused = decode("metrics", bodies, items_max=1000, engine=engine)
-    assert [getattr(one, "reason", None) for one in refused.outcomes] == ["malformed"] * 3
-
-
-@pytest.mark.parametrize("engine", ["fast", "reference"])
-def test_resources_that_are_too_many_only_together_are_nobodys_fault(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one, many = (inside(inside(b"", 1) * number, 1, 1) + good_request() for number in (1, 3))
-    bodies = [one, one, many, one, one]
-    monkeypatch.setattr(labels, "ATTRIBUTES_MAX", 2)
-    decoded = decode("traces", bodies, items_max=1000, engine=engine)
-    reasons = [getattr(outcome, "reason", None) for outcome in decoded.outcomes]
-    assert reasons == [None, None, "malformed", None, None]
-    assert decoded.rows.num_rows == 12
-
-
-def test_requests_that_only_fail_together_are_decoded_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    whole = engines._HANDLERS["traces"]
-
-    def fragile(bodies: Sequence[bytes]) -> pa.RecordBatch:
-        if len(bodies) > 1:
-            raise ValueError("too much at once")
-        return whole(bodies)
-
-    monkeypatch.setitem(engines._HANDLERS, "traces", fragile)
-    decoded = decode("traces", [good_request(), good_request()], items_max=1000)
-    assert decoded.outcomes == ({}, {})
-    assert decoded.by_reference == 0
 
 
 def test_too_many_items_are_refused_with_the_limit_named() -> None:
