@@ -11,6 +11,8 @@ import pytest
 from analysis.detectors.metered import detect_metered
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState, step
+from knowledge.diagnosis import Diagnosis, Question, Statement, Suspect
+from knowledge.identity import ServiceKey
 from knowledge.issues import Symptom
 from knowledge.schemas import EDGES, SERVICES
 from knowledge.windows import Gap, WindowTables, gaps_table
@@ -109,3 +111,32 @@ def test_an_issue_opens_and_blames_nobody_and_a_gap_of_ours_says_nothing() -> No
     _, seen = step(AnalysisState(), torn, None, frozenset(), settings=SETTINGS, now_unix_ns=70 * S)
     assert seen.issues == ()
     assert {symptom.health for symptom in seen.symptoms} == {"unknown"}
+
+
+def test_whoever_changed_most_in_the_cluster_is_not_the_cause_of_what_histograms_tell() -> None:
+    sick = tables(low=2500, high=5000)
+    state, seen = step(
+        AnalysisState(), sick, None, frozenset(), settings=SETTINGS, now_unix_ns=70 * S
+    )
+    (issue,) = seen.issues
+    statement = Statement(witness="behaviour", strength=1.0, evidence="slower than ever")
+    bystander = Suspect(
+        service=ServiceKey(namespace="bank", name="ledger"), score=0.9, statements=(statement,)
+    )
+    sure = Diagnosis(
+        question=Question(onset_unix_ns=S, until_unix_ns=70 * S, issue_id=issue.id),
+        finding="cause",
+        suspects=(bystander,),
+        confidence=0.9,
+        margin=0.9,
+        sentence="",
+        request_count=100,
+        usual_request_count=100,
+    )
+    for at_s in (75, 80, 85, 90):
+        state, seen = step(
+            state, sick, None, frozenset(), (sure,), settings=SETTINGS, now_unix_ns=at_s * S
+        )
+    (issue,) = seen.issues
+    assert issue.state == "firing"
+    assert (issue.finding, issue.causes) == ("no cause in view", ())
