@@ -3,15 +3,17 @@
 Of those that send no spans this is all that is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final
 
 import polars as pl
 
+from analysis.cardinality import Caps, folded
 from analysis.histograms import Histogram, added_up, quantile_ms
 from analysis.increments import READ, Increment, Streams
+from analysis.panes import CAPS
 from analysis.slices import TelemetrySlice
 from knowledge.identity import ServiceKey
 from knowledge.schemas import METERED
@@ -39,11 +41,11 @@ class Metered:
     increments: tuple[Increment, ...] = ()
 
     def advance(
-        self, metrics: TelemetrySlice | None, *, window_s: float
+        self, metrics: TelemetrySlice | None, *, window_s: float, caps: Caps = CAPS
     ) -> tuple["Metered", pl.DataFrame]:
         """Take new points in; return the table METERED as of the end of the slice."""
         if metrics is None:
-            return self, table_of(self.increments)
+            return self, table_of(self.increments, caps)
         rows = metrics.frame(READ).filter(pl.col("stream_id").is_not_null())
         if rows.is_empty() and not self.increments:
             return self, table_of(())
@@ -59,7 +61,7 @@ class Metered:
         ]
         kept = tuple(sorted(fresh, key=lambda one: one.end_unix_ns)[-INCREMENTS_MAX:])
         streams = streams.losing(rows.height - points.height + len(fresh) - len(kept))
-        return replace(self, streams=streams, increments=kept), table_of(kept)
+        return replace(self, streams=streams, increments=kept), table_of(kept, caps)
 
 
 def _fair(points: pl.DataFrame) -> pl.DataFrame:
@@ -93,11 +95,14 @@ def _first_exemplar(group: Sequence[Increment]) -> str:
     return next((one.exemplar for one in group if one.exemplar), "")
 
 
-def table_of(increments: Sequence[Increment]) -> pl.DataFrame:
-    """Return one row a service, in the schema METERED."""
-    by_service: dict[ServiceKey, list[Increment]] = {}
+def table_of(increments: Sequence[Increment], caps: Caps = CAPS) -> pl.DataFrame:
+    """Return one row a service, in the schema METERED; services beyond the caps share one."""
+    own: dict[ServiceKey, list[Increment]] = {}
     for one in _under_one_name(increments):
-        by_service.setdefault(one.service, []).append(one)
+        own.setdefault(one.service, []).append(one)
+    by_service: dict[ServiceKey, list[Increment]] = {}
+    for service, name in zip(own, _folded(own, caps), strict=True):
+        by_service.setdefault(name, []).extend(own[service])
     rows = [
         row
         for service, found in sorted(by_service.items())
@@ -106,6 +111,21 @@ def table_of(increments: Sequence[Increment]) -> pl.DataFrame:
     empty = pl.from_arrow(METERED.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return pl.DataFrame(rows, schema=empty.schema, orient="row")
+
+
+def _folded(own: Mapping[ServiceKey, Sequence[Increment]], caps: Caps) -> Iterable[ServiceKey]:
+    """Return the names that services go by, in their order: their own, or that of all others."""
+    counts = [sum(one.histogram.count for one in found) for found in own.values()]
+    named = {
+        "namespace": [service.namespace for service in own],
+        "service": [service.name for service in own],
+        "name": [""] * len(own),
+        "span_count": counts,
+    }
+    schema = {"namespace": pl.String, "service": pl.String, "name": pl.String}
+    found, _ = folded(pl.DataFrame(named, schema={**schema, "span_count": pl.Int64}), caps)
+    for namespace, service in found.select("namespace", "service").iter_rows():
+        yield ServiceKey(namespace=namespace, name=service)
 
 
 def _under_one_name(increments: Sequence[Increment]) -> list[Increment]:

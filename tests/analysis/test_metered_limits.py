@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from analysis import increments, metered
+from analysis.cardinality import Caps
 from analysis.increments import Streams
 from analysis.metered import Metered
 from analysis.slices import Batch, TelemetrySlice
@@ -75,3 +76,12 @@ def test_of_too_many_increments_the_newest_are_held_and_the_rest_are_counted(
     state, _ = state.advance(part([point(20, resource_id=9, stream_id=9)]), window_s=60)
     assert [one.resource_id for one in state.increments] == [4, 9]
     assert state.streams.counts["lost"] == 4
+
+
+def test_services_beyond_the_cap_share_one_row_the_most_frequent_keep_theirs() -> None:
+    often = [point(10, service="cart", resource_id=n, stream_id=n) for n in range(9)]
+    once = [point(10, service=f"job-{n}", resource_id=n, stream_id=n) for n in range(20, 26)]
+    caps = Caps(services=1, operations=5)
+    _, table = Metered().advance(part([*once, *often]), window_s=60, caps=caps)
+    found = table.select("namespace", "service", "request_count").rows()
+    assert found == [("", "(other)", 6), ("", "cart", 9)]

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from analysis.cardinality import OTHER
 from analysis.detectors.metered import detect_metered
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState, step
@@ -87,6 +88,16 @@ def test_spans_win_where_there_are_any() -> None:
     served = blank(SERVICES, namespace="shop", service="cart", span_count=1)
     frame = pl.DataFrame([served], schema=EMPTY.services.schema)
     assert detect_metered(replace(tables(low=1, high=2), services=frame), SETTINGS) == ()
+
+
+def test_where_spans_tell_of_more_services_than_are_told_apart_nothing_is_said() -> None:
+    others = blank(SERVICES, namespace="", service=OTHER, span_count=1)
+    frame = pl.DataFrame([others], schema=EMPTY.services.schema)
+    sick = replace(tables(low=2500, high=5000, errors=90), services=frame)
+    for symptom in symptoms(sick):
+        assert (symptom.health, symptom.value, symptom.exemplars) == ("unknown", None, ())
+        assert "whether it sends spans is not known" in symptom.evidence[0]
+        assert "it sends no spans" not in symptom.evidence[0]
 
 
 def test_a_service_that_nobody_in_view_calls_is_where_requests_enter() -> None:
