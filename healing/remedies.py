@@ -110,7 +110,10 @@ def forgiven(memory: RemedyMemory, order: Resume) -> RemedyMemory:
 
 
 def remembered(memory: Memory) -> RemedyMemory:
-    """Return what the journal leaves: the same as if the service had never stopped."""
+    """Return what the journal leaves: the same as if the service had never stopped.
+
+    The ledger of several replicas leaves less: that it fell, and none of what was learnt.
+    """
     approved = {each.plan.id: each for each in memory.approved}
     orders = [order for order in memory.orders if isinstance(order, Resume)]
     found = RemedyMemory()
@@ -121,6 +124,9 @@ def remembered(memory: Memory) -> RemedyMemory:
             found = forgiven(found, orders.pop(0))
         if verdict.plan_id in approved:
             found = learnt(found, approved[verdict.plan_id], verdict)
+    if memory.remedies_fell_unix_ns and not found.state.is_fallen_back:
+        state = replace(found.state, is_fallen_back=True)
+        found = replace(found, state=state, fell_unix_ns=memory.remedies_fell_unix_ns)
     return found
 
 

@@ -122,6 +122,7 @@ def tick(
         sized=sized,
         escalations=healing.escalations,
         holds=regulation.holds(now),
+        remedies_fell_unix_ns=healing.remedies.fell_unix_ns,
     )
     return CoreState(
         analysis=analysis,

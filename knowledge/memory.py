@@ -27,6 +27,7 @@ class Memory:
     `orders`: what people said, in the order in which they said it.
     `issues`: those that were not over when it was last running. `escalations`: what was handed to a
     person by then. `holds`: the workloads that somebody else had just scaled.
+    `remedies_fell_unix_ns`: since when the rules chose the remedies again; 0: they did not.
     """
 
     approved: tuple[ApprovedPlan, ...]
@@ -37,6 +38,7 @@ class Memory:
     issues: tuple[Issue, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     holds: tuple[Hold, ...] = ()
+    remedies_fell_unix_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

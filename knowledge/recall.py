@@ -44,6 +44,7 @@ def recall(db: sqlite3.Connection, before_epoch: int) -> Memory:
         orders=_orders(db, before_epoch),
         escalations=standing.escalations if standing else (),
         holds=standing.holds if standing else (),
+        remedies_fell_unix_ns=standing.remedies_fell_unix_ns if standing else 0,
     )
 
 

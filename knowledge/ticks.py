@@ -43,7 +43,8 @@ class TickInputs:
 class TickOutputs:
     """All that the core concluded. The shell makes each intent durable, then tries it.
 
-    `escalations`, `holds`: what stands after the tick, for whoever goes on after us.
+    `escalations`, `holds`: what stands after the tick, for whoever goes on after us; and since when
+    the rules choose the remedies again, if they do (`remedies_fell_unix_ns`, else 0).
     """
 
     symptoms: tuple[Symptom, ...]
@@ -56,3 +57,4 @@ class TickOutputs:
     sized: tuple[Sized, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     holds: tuple[Hold, ...] = ()
+    remedies_fell_unix_ns: int = 0

@@ -152,7 +152,11 @@ class LedgerContract:
         """Under which name, what was handed to a person, and whom somebody else had scaled."""
         epoch = store.number()
         stood = replace(
-            NOTHING, issues=(World().issue(),), escalations=(ESCALATION,), holds=(HOLD,)
+            NOTHING,
+            issues=(World().issue(),),
+            escalations=(ESCALATION,),
+            holds=(HOLD,),
+            remedies_fell_unix_ns=NOW,
         )
 
         async def act(ledger: ActionLedger) -> None:
@@ -165,7 +169,9 @@ class LedgerContract:
         memory = self._memory(store)
         assert [issue.id for issue in memory.issues] == ["issue-1"]
         assert (memory.escalations, memory.holds) == ((ESCALATION,), (HOLD,))
-        assert recover(memory, epoch=2).escalations == (ESCALATION,)
+        after = recover(memory, epoch=2)
+        assert after.escalations == (ESCALATION,)
+        assert (after.remedies.state.is_fallen_back, after.remedies.fell_unix_ns) == (True, NOW)
 
     def test_keeping_the_same_intent_again_changes_nothing(self, store: Store) -> None:
         """A retry is among a tick's intents once more."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from healing import remedies
+from healing.cluster.kube.ledger_content import Content, content_of, memory_of, standing_of
 from healing.control.off_policy import Logged, estimate
 from healing.control.remedy_bandit import RemedyState
 from healing.ledger import Ledger
@@ -22,6 +23,7 @@ from knowledge.memory import Memory
 from knowledge.orders import Approval, Resume
 from knowledge.plans import ApprovedPlan, Verdict
 from knowledge.remedies import RemedyMode
+from tests.healing.ledger_contract import NOTHING
 
 NOW = 10_000 * 10**9
 
@@ -243,6 +245,27 @@ def test_a_fall_brings_the_rules_back_until_a_person_says_so_and_a_restart_knows
     again = recover(replace(memory, orders=(order,)), epoch=4)
     assert not again.remedies.state.is_fallen_back
     assert recover(memory, epoch=4).remedies == fallen
+
+
+def test_a_successor_knows_of_the_fall_though_its_proofs_are_gone(both: Any) -> None:
+    plans, verdicts = _life(both, 20)
+    fell = remembered(Memory(approved=plans, intents=(), outcomes=(), verdicts=verdicts))
+    stood = replace(NOTHING, remedies_fell_unix_ns=fell.fell_unix_ns)
+    content = Content(standing=standing_of(stood))
+    assert not content.standing.is_like(standing_of(NOTHING))  # so that it is written
+    body = {"metadata": {"resourceVersion": "7"}, "data": content.data()}
+    memory = memory_of(content_of(body))
+    taken = recover(memory, epoch=4).remedies
+    assert taken.fell_unix_ns == fell.fell_unix_ns
+    _said(both, "bandit", trial_ratio=1.0)
+    assert _begun(both, taken)[1].plan.strategy == "roll_back_release"
+    early = Resume(id="remedies", by="ann", given_unix_ns=fell.fell_unix_ns - 1)
+    late = replace(early, given_unix_ns=fell.fell_unix_ns + 1)
+    forgets = [
+        not recover(replace(memory, orders=(each,)), epoch=4).remedies.state.is_fallen_back
+        for each in (early, late)
+    ]
+    assert forgets == [False, True]
 
 
 def test_what_is_remembered_is_what_was_known(both: Any) -> None:

@@ -36,6 +36,7 @@ MEMORY = Memory(
     issues=(World().issue(),),
     escalations=(HANDED,),
     holds=(HOLD,),
+    remedies_fell_unix_ns=NOW - SECOND_NS,
 )
 SETTINGS = CoreSettings(analysis=AnalysisSettings(), healing=HealingSettings())
 
@@ -70,6 +71,7 @@ def test_it_hands_on_in_turn_what_it_took_over() -> None:
     assert [issue.id for issue in outputs.issues] == ["issue-1"]
     assert outputs.escalations == (HANDED,)
     assert outputs.holds == (HOLD,)
+    assert outputs.remedies_fell_unix_ns == NOW - SECOND_NS
     _, watched = tick(state, replace(inputs, is_leader=False), SETTINGS)
     assert watched.escalations == ()
 

@@ -88,12 +88,14 @@ class Kept:
 class Standing:
     """What stood after a tick: issues that fire, what was handed to a person, whom to leave alone.
 
+    And since when the rules choose the remedies again: what proved it is let go with the plans.
     The issues are for their names: what they look like, a successor sees for itself.
     """
 
     issues: tuple[Issue, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     holds: tuple[Hold, ...] = ()
+    remedies_fell_unix_ns: int = 0
 
     def is_like(self, other: "Standing") -> bool:
         """Whether a successor would do the same by both: figures in texts may differ."""
@@ -105,6 +107,7 @@ class Standing:
             {issue.id for issue in self.issues},
             {(e.issue_id, e.stops, e.since_unix_ns) for e in self.escalations},
             self.holds,
+            self.remedies_fell_unix_ns,
         )
 
 
@@ -116,6 +119,7 @@ def standing_of(outputs: TickOutputs) -> Standing:
         issues=tuple(map(_named, firing[:STANDING_MAX])),
         escalations=tuple(last[:STANDING_MAX]),
         holds=outputs.holds,
+        remedies_fell_unix_ns=outputs.remedies_fell_unix_ns,
     )
 
 
@@ -241,4 +245,5 @@ def memory_of(content: Content) -> Memory:
         issues=content.standing.issues,
         escalations=content.standing.escalations,
         holds=content.standing.holds,
+        remedies_fell_unix_ns=content.standing.remedies_fell_unix_ns,
     )
