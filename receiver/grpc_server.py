@@ -25,7 +25,7 @@ from receiver.inflate import Coding, TooLargeError, coding_of, inflate
 from receiver.pending import Outcome
 from receiver.pipeline import Pipeline
 from receiver.principals import Principal
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 from receiver.settings import ReceiverSettings
 from receiver.tls import Certificates
 from receiver.watched import Watched
@@ -180,6 +180,8 @@ class GrpcServer:
             return Refusal(reason="too_large", message=f"{error} (receiver.max_message_bytes)")
         except ValueError as error:
             return Refusal(reason="malformed", message=str(error))
+        except MemoryError:
+            return NO_MEMORY
         finally:
             incoming.leave(size_bytes, client)
 
