@@ -7,9 +7,9 @@ Source: OpenTelemetry, metrics/data-model.md, "Resets and gaps" and "Overlap".
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from analysis.histograms import Histogram
 from knowledge.identity import ServiceKey
@@ -19,7 +19,8 @@ DELTA: Final = 1
 STREAM_SILENT_S_MAX: Final = 900.0
 """Five exports of three minutes: a stream that was silent for so long is forgotten."""
 STREAMS_MAX: Final = 100_000
-"""Streams that are remembered, some 2 kB each; of more the longest silent ones are forgotten."""
+"""Streams that are remembered, some 2 kB each; of more the longest silent ones are forgotten. So
+are processes: each has a stream at least."""
 
 READ: Final = (
     *("namespace", "service", "time_unix_ns", "start_unix_ns", "name", "unit", "is_old_name"),
@@ -54,6 +55,7 @@ class _Known:
     histogram: Histogram
 
 
+_T = TypeVar("_T")
 _Stream = tuple[int, int]
 """Stream id, and start where the points are cumulative: another start is another process."""
 
@@ -69,8 +71,8 @@ class Streams:
     known: Mapping[_Stream, _Known] = field(default_factory=dict)
     seen: Mapping[_Stream, tuple[int, int]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    """`reset`, `duplicate`: points, since the start. `unknown`: points that added nothing, as it
-    is not known since when they count."""
+    """Points, since the start. `reset`, `duplicate`; `unknown`: they added nothing, as it is not
+    known since when they count; `lost`: there were too many of them, or of what they added."""
 
     def advance(
         self, points: Iterable[Mapping[str, Any]], *, now_unix_ns: int
@@ -83,12 +85,24 @@ class Streams:
         step = _Step(known=dict(self.known), seen=dict(self.seen), counts=Counter(self.counts))
         found = [added for point in points if (added := step.take(point)) is not None]
         horizon = now_unix_ns - int(STREAM_SILENT_S_MAX * 1e9)
-        known = {key: last for key, last in step.known.items() if last.time_unix_ns >= horizon}
-        if len(known) > STREAMS_MAX:
-            newest = sorted(known.items(), key=lambda item: -item[1].time_unix_ns)
-            known = dict(newest[:STREAMS_MAX])
-        seen = {key: times for key, times in step.seen.items() if times[0] >= horizon}
+        known = _newest(step.known, lambda last: last.time_unix_ns, horizon)
+        seen = _newest(step.seen, lambda times: times[0], horizon)
         return replace(self, known=known, seen=seen, counts=step.counts), found
+
+    def losing(self, count: int) -> "Streams":
+        """Return the same with so many points more that were lost."""
+        return replace(self, counts=self.counts + Counter(lost=count)) if count else self
+
+
+def _newest(
+    found: Mapping[_Stream, _T], time_of: Callable[[_T], int], horizon_unix_ns: int
+) -> dict[_Stream, _T]:
+    """Return what is not older than the horizon; of more than STREAMS_MAX, the newest."""
+    fresh = {key: one for key, one in found.items() if time_of(one) >= horizon_unix_ns}
+    if len(fresh) <= STREAMS_MAX:
+        return fresh
+    newest = sorted(fresh.items(), key=lambda item: -time_of(item[1]))
+    return dict(newest[:STREAMS_MAX])
 
 
 @dataclass(slots=True, kw_only=True)

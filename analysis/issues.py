@@ -181,6 +181,9 @@ def _causes(
     if not felt:
         return _named(sick, seen)
     entry = issue.service if issue.service in felt else felt[0]
+    if not _is_in_spans(entry, seen.tables):
+        # histograms do not tell who called whom, and the history would name whoever changed most
+        return "no cause in view", ()
     blamed = rank_causes(
         entry,
         frozenset(s.kind for s in sick if s.service == entry and s.kind in USERS),
@@ -190,6 +193,16 @@ def _causes(
         settings,
     )
     return surer(blamed, seen.diagnoses.get(issue.id), dict(seen.workloads))
+
+
+def _is_in_spans(service: ServiceKey, tables: WindowTables) -> bool:
+    """Whether spans tell of a service; else it is known by its histograms only."""
+    key = (service.namespace, service.name)
+    named = (
+        tables.services.select("namespace", "service"),
+        tables.blame.select("entry_namespace", "entry"),
+    )
+    return any(key in frame.iter_rows() for frame in named)
 
 
 def _named(sick: tuple[Symptom, ...], seen: Seen) -> tuple[Finding, tuple[Cause, ...]]:

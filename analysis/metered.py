@@ -3,15 +3,17 @@
 Of those that send no spans this is all that is known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final
 
 import polars as pl
 
+from analysis.cardinality import Caps, folded
 from analysis.histograms import Histogram, added_up, quantile_ms
 from analysis.increments import READ, Increment, Streams
+from analysis.panes import CAPS
 from analysis.slices import TelemetrySlice
 from knowledge.identity import ServiceKey
 from knowledge.schemas import METERED
@@ -20,6 +22,12 @@ INTERVAL_S_MAX: Final = 300.0
 """What took five minutes to be told says nothing of now: SDKs export once a minute."""
 INTERVALS: Final = 1.5
 """How many of its own intervals an increment counts for: until the next one, however late."""
+POINTS_MAX: Final = 10_000
+"""Of one look; of more, each service has its share, the oldest first. Each costs some 40 us, and
+100,000 streams that are told of once a minute are 8,333 points in five seconds."""
+INCREMENTS_MAX: Final = 20_000
+"""That are held; of more, the newest. Each look goes through them all, at some 10 us each. A
+process has one a minute for its successes and one for its failures: enough for 5,000 of them."""
 EXEMPLAR_COUNT: Final = 3
 _QUANTILE: Final = 0.99
 _ROUND: Final = 6
@@ -33,24 +41,35 @@ class Metered:
     increments: tuple[Increment, ...] = ()
 
     def advance(
-        self, metrics: TelemetrySlice | None, *, window_s: float
+        self, metrics: TelemetrySlice | None, *, window_s: float, caps: Caps = CAPS
     ) -> tuple["Metered", pl.DataFrame]:
         """Take new points in; return the table METERED as of the end of the slice."""
         if metrics is None:
-            return self, table_of(self.increments)
+            return self, table_of(self.increments, caps)
         rows = metrics.frame(READ).filter(pl.col("stream_id").is_not_null())
         if rows.is_empty() and not self.increments:
             return self, table_of(())
         texts = pl.col("namespace", "service").cast(pl.String)
-        points = rows.with_columns(texts).sort("time_unix_ns", "stream_id")
+        order = ("time_unix_ns", "stream_id")
+        points = _fair(rows.with_columns(texts).sort(order)).sort(order)
         end = metrics.end_unix_ns
         streams, added = self.streams.advance(points.iter_rows(named=True), now_unix_ns=end)
-        kept = tuple(
+        fresh = [
             one
             for one in (*self.increments, *_merged(added))
             if end - one.end_unix_ns < max(window_s * 1e9, INTERVALS * _length_ns(one))
-        )
-        return replace(self, streams=streams, increments=kept), table_of(kept)
+        ]
+        kept = tuple(sorted(fresh, key=lambda one: one.end_unix_ns)[-INCREMENTS_MAX:])
+        streams = streams.losing(rows.height - points.height + len(fresh) - len(kept))
+        return replace(self, streams=streams, increments=kept), table_of(kept, caps)
+
+
+def _fair(points: pl.DataFrame) -> pl.DataFrame:
+    """At most POINTS_MAX: one of each service, then a second of each, and so on."""
+    if points.height <= POINTS_MAX:
+        return points
+    turn = pl.int_range(pl.len()).over("namespace", "service")
+    return points.sort(turn, maintain_order=True).head(POINTS_MAX)
 
 
 def _length_ns(increment: Increment) -> int:
@@ -76,11 +95,14 @@ def _first_exemplar(group: Sequence[Increment]) -> str:
     return next((one.exemplar for one in group if one.exemplar), "")
 
 
-def table_of(increments: Sequence[Increment]) -> pl.DataFrame:
-    """Return one row a service, in the schema METERED."""
-    by_service: dict[ServiceKey, list[Increment]] = {}
+def table_of(increments: Sequence[Increment], caps: Caps = CAPS) -> pl.DataFrame:
+    """Return one row a service, in the schema METERED; services beyond the caps share one."""
+    own: dict[ServiceKey, list[Increment]] = {}
     for one in _under_one_name(increments):
-        by_service.setdefault(one.service, []).append(one)
+        own.setdefault(one.service, []).append(one)
+    by_service: dict[ServiceKey, list[Increment]] = {}
+    for service, name in zip(own, _folded(own, caps), strict=True):
+        by_service.setdefault(name, []).extend(own[service])
     rows = [
         row
         for service, found in sorted(by_service.items())
@@ -89,6 +111,21 @@ def table_of(increments: Sequence[Increment]) -> pl.DataFrame:
     empty = pl.from_arrow(METERED.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return pl.DataFrame(rows, schema=empty.schema, orient="row")
+
+
+def _folded(own: Mapping[ServiceKey, Sequence[Increment]], caps: Caps) -> Iterable[ServiceKey]:
+    """Return the names that services go by, in their order: their own, or that of all others."""
+    counts = [sum(one.histogram.count for one in found) for found in own.values()]
+    named = {
+        "namespace": [service.namespace for service in own],
+        "service": [service.name for service in own],
+        "name": [""] * len(own),
+        "span_count": counts,
+    }
+    schema = {"namespace": pl.String, "service": pl.String, "name": pl.String}
+    found, _ = folded(pl.DataFrame(named, schema={**schema, "span_count": pl.Int64}), caps)
+    for namespace, service in found.select("namespace", "service").iter_rows():
+        yield ServiceKey(namespace=namespace, name=service)
 
 
 def _under_one_name(increments: Sequence[Increment]) -> list[Increment]:

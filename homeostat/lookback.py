@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from analysis.buffers import Buffers
+from analysis.cardinality import Caps
 from analysis.diagnosis import history
 from analysis.diagnosis.engine import diagnose
 from analysis.entries import Entries, entries_of
@@ -82,7 +83,8 @@ class Lookback:
         )
         points = next((part for part in passed if part.signal == "metrics"), None)
         usage, used = self._usage.advance(points)
-        metered, told = self._metered.advance(points, window_s=settings.window_s)
+        caps = Caps(services=settings.service_count_max, operations=settings.operation_count_max)
+        metered, told = self._metered.advance(points, window_s=settings.window_s, caps=caps)
         records = next((part for part in passed if part.signal == "logs"), None)
         tables = replace(tables, entries=table, usage=used, metered=told, events=events_of(records))
         return known, entries, usage, metered, tables

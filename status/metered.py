@@ -1,4 +1,4 @@
-"""Services that send no spans, as their own histograms tell of them."""
+"""Services of which no spans are told apart, as their own histograms tell of them."""
 
 from math import isfinite
 
@@ -23,7 +23,7 @@ class MeteredView(BaseModel):
 
 
 def metered_of(tables: WindowTables) -> list[MeteredView]:
-    """Return the services of which there is no span in the window."""
+    """Return the services of which no span in the window is told apart."""
     seen = set(tables.services.select("namespace", "service").iter_rows())
     return [
         MeteredView(

@@ -1,12 +1,15 @@
 """HighLatency and HighErrorRate of services that send no spans, by their own histograms.
 
 Spans win where there are any: they tell more, and their p99 is exact. That of a histogram lies
-between two values; where the limit lies there too, nothing is said.
+between two values; where the limit lies there too, nothing is said. Nor is it where spans tell of
+more services than are told apart: which of them send none is not known.
 """
 
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
+from analysis.cardinality import OTHER
 from analysis.detectors.error_ratio import wilson_lower
 from analysis.settings import AnalysisSettings
 from knowledge.identity import ServiceKey
@@ -18,14 +21,26 @@ def detect_metered(tables: WindowTables, settings: AnalysisSettings) -> tuple[Sy
     """Return two symptoms for each service that is known by its histograms only."""
     seen = set(tables.services.select("namespace", "service").iter_rows())
     called = set(tables.edges.select("callee_namespace", "callee").iter_rows())
+    is_folded = ("", OTHER) in seen
     found: list[Symptom] = []
     for row in tables.metered.iter_rows(named=True):
         key = (row["namespace"], row["service"])
         if key not in seen:
             is_entry = key not in called  # who calls it is out of our view, as users are
-            found.append(_latency(row, settings, is_entry=is_entry))
-            found.append(_errors(row, settings, is_entry=is_entry))
+            own = (f(row, settings, is_entry=is_entry) for f in (_latency, _errors))
+            found.extend(_unsaid(symptom) if is_folded else symptom for symptom in own)
     return tuple(found)
+
+
+def _unsaid(symptom: Symptom) -> Symptom:
+    text = "whether it sends spans is not known: more services do than are told apart"
+    return replace(
+        symptom,
+        health="unknown",
+        value=None,
+        evidence=(f"{symptom.service}: {text} (analysis.service_count_max)",),
+        exemplars=(),
+    )
 
 
 def _latency(row: dict[str, Any], settings: AnalysisSettings, *, is_entry: bool) -> Symptom:

@@ -5,9 +5,11 @@ from typing import Final
 from healing.guards.asked import Asked, Guard
 from healing.guards.corroboration import corroboration
 from knowledge.identity import ServiceKey
-from knowledge.issues import EXPLAINS_MIN, FELT, Issue
+from knowledge.issues import EXPLAINS_MIN, FELT, Issue, SymptomKind
+from knowledge.windows import WindowTables
 
 CONFIDENCE_MIN: Final = 0.4
+_USERS: Final[frozenset[SymptomKind]] = frozenset({"HighLatency", "HighErrorRate"})
 
 
 def _issue(asked: Asked) -> Issue | None:
@@ -37,6 +39,8 @@ def clear_cause(asked: Asked) -> str | None:
     cause = issue.causes[0]
     if issue.finding != "cause":
         return issue.finding
+    if _is_by_histograms_only(issue, asked.situation.tables):
+        return f"{issue.service} is known by its histograms only: they tell of no cause"
     if cause.service != asked.plan.cause:
         return f"the cause is now held to be {cause.service}, not {asked.plan.cause}"
     if cause.explains_ratio < EXPLAINS_MIN or cause.confidence < CONFIDENCE_MIN:
@@ -45,6 +49,16 @@ def clear_cause(asked: Asked) -> str | None:
             f"with confidence {cause.confidence:.0%}"
         )
     return None
+
+
+def _is_by_histograms_only(issue: Issue, tables: WindowTables) -> bool:
+    """Whether what users feel at the issue's service is told by its histograms, and by no span."""
+    key = (issue.service.namespace, issue.service.name)
+    told, spans = (
+        frame.select("namespace", "service") for frame in (tables.metered, tables.services)
+    )
+    is_felt = any(s.service == issue.service and s.kind in _USERS for s in issue.symptoms)
+    return is_felt and key in told.iter_rows() and key not in spans.iter_rows()
 
 
 def hard_evidence(asked: Asked) -> str | None:

@@ -8,9 +8,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from analysis.cardinality import OTHER
 from analysis.detectors.metered import detect_metered
 from analysis.settings import AnalysisSettings
 from analysis.step import AnalysisState, step
+from knowledge.diagnosis import Diagnosis, Question, Statement, Suspect
+from knowledge.identity import ServiceKey
 from knowledge.issues import Symptom
 from knowledge.schemas import EDGES, SERVICES
 from knowledge.windows import Gap, WindowTables, gaps_table
@@ -87,6 +90,16 @@ def test_spans_win_where_there_are_any() -> None:
     assert detect_metered(replace(tables(low=1, high=2), services=frame), SETTINGS) == ()
 
 
+def test_where_spans_tell_of_more_services_than_are_told_apart_nothing_is_said() -> None:
+    others = blank(SERVICES, namespace="", service=OTHER, span_count=1)
+    frame = pl.DataFrame([others], schema=EMPTY.services.schema)
+    sick = replace(tables(low=2500, high=5000, errors=90), services=frame)
+    for symptom in symptoms(sick):
+        assert (symptom.health, symptom.value, symptom.exemplars) == ("unknown", None, ())
+        assert "whether it sends spans is not known" in symptom.evidence[0]
+        assert "it sends no spans" not in symptom.evidence[0]
+
+
 def test_a_service_that_nobody_in_view_calls_is_where_requests_enter() -> None:
     sick = tables(low=2500, high=5000)
     assert all(symptom.is_entry for symptom in symptoms(sick))
@@ -109,3 +122,32 @@ def test_an_issue_opens_and_blames_nobody_and_a_gap_of_ours_says_nothing() -> No
     _, seen = step(AnalysisState(), torn, None, frozenset(), settings=SETTINGS, now_unix_ns=70 * S)
     assert seen.issues == ()
     assert {symptom.health for symptom in seen.symptoms} == {"unknown"}
+
+
+def test_whoever_changed_most_in_the_cluster_is_not_the_cause_of_what_histograms_tell() -> None:
+    sick = tables(low=2500, high=5000)
+    state, seen = step(
+        AnalysisState(), sick, None, frozenset(), settings=SETTINGS, now_unix_ns=70 * S
+    )
+    (issue,) = seen.issues
+    statement = Statement(witness="behaviour", strength=1.0, evidence="slower than ever")
+    bystander = Suspect(
+        service=ServiceKey(namespace="bank", name="ledger"), score=0.9, statements=(statement,)
+    )
+    sure = Diagnosis(
+        question=Question(onset_unix_ns=S, until_unix_ns=70 * S, issue_id=issue.id),
+        finding="cause",
+        suspects=(bystander,),
+        confidence=0.9,
+        margin=0.9,
+        sentence="",
+        request_count=100,
+        usual_request_count=100,
+    )
+    for at_s in (75, 80, 85, 90):
+        state, seen = step(
+            state, sick, None, frozenset(), (sure,), settings=SETTINGS, now_unix_ns=at_s * S
+        )
+    (issue,) = seen.issues
+    assert issue.state == "firing"
+    assert (issue.finding, issue.causes) == ("no cause in view", ())
