@@ -22,6 +22,7 @@ REFUSED_BY_US: Final = (
     "refused_handover_timeout",
     "refused_log_full",
     "refused_log_failed",
+    "refused_broken",
 )
 """Counters of refusals that are our doing; senders' own mistakes lose nothing of ours."""
 
@@ -63,5 +64,5 @@ class Losses:
         return Gap(
             start_unix_ns=before.at_unix_ns - self._early_ns,
             end_unix_ns=now_unix_ns,
-            reason=f"a receiver refused {share:.0%} of the requests for want of room",
+            reason=f"a receiver refused {share:.0%} of the requests, for no fault of theirs",
         )

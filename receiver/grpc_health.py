@@ -1,23 +1,36 @@
 """The health service of gRPC, for strangers: nobody shows who he is there.
 
-Like exports these calls are streams of one message to grpcio, so that a body is read by one of the
-readers only, and is ended when it takes long.
+Like exports these calls are streams of one message to grpcio, so that a body is read by one of a
+few readers only, and is ended when it takes long. They have readers of their own, and nobody waits
+for one: what strangers hold here takes nothing from exports.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from receiver.grpc_calls import client_of
 from receiver.grpc_readers import Readers
+from receiver.inflate import coding_of, inflate
 from receiver.refusal import Refusal
 
 HEALTH_BYTES_MAX: Final = 1024
-"""No service has a longer name."""
+"""No service has a longer name. The limit holds for what comes, and for what it is inflated to."""
+
+READERS: Final = 8
+BODY_MAX_S: Final = 1.0
+"""A usual question comes with its call's head: who sends none gives its place up soon."""
 
 Bodies = Iterator[bytes]
+
+
+def health_readers() -> Readers:
+    """Return the readers of the health service; where all read, the next is refused at once."""
+    return Readers(places=READERS, body_max_s=BODY_MAX_S, wait_s=0.0, monotonic_s=time.monotonic)
 
 
 def health_handler(servicer: Any, readers: Readers) -> Any:
@@ -26,17 +39,14 @@ def health_handler(servicer: Any, readers: Readers) -> Any:
     def asked(bodies: Bodies, call: Any) -> Any:
         reader = readers.enter(client_of(call.peer()), call.cancel)
         if isinstance(reader, Refusal):
-            return call.abort(grpc.StatusCode.UNAVAILABLE, reader.message)  # it raises
+            message = f"{READERS} health requests are being read"
+            return call.abort(grpc.StatusCode.UNAVAILABLE, message)  # it raises
         try:
-            body = next(bodies, b"")
+            return read_request(next(bodies, b""))
+        except ValueError as error:
+            return call.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         finally:
             readers.leave(reader)
-        if len(body) > HEALTH_BYTES_MAX:
-            call.abort(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"a health request of {len(body)} bytes, over {HEALTH_BYTES_MAX}",
-            )
-        return health_pb2.HealthCheckRequest.FromString(body)
 
     def check(bodies: Bodies, call: Any) -> Any:
         return servicer.Check(asked(bodies, call), call)
@@ -53,3 +63,19 @@ def health_handler(servicer: Any, readers: Readers) -> Any:
             "Watch": grpc.stream_stream_rpc_method_handler(watch, None, told),
         },
     )
+
+
+def read_request(body: bytes) -> Any:
+    """Return the HealthCheckRequest that a body is, be it compressed.
+
+    Raises:
+        ValueError: it is none, or too large.
+    """
+    if len(body) > HEALTH_BYTES_MAX:
+        raise ValueError(f"a health request of {len(body)} bytes, over {HEALTH_BYTES_MAX}")
+    coding = coding_of(body)
+    whole = body if coding is None else inflate(body, coding, HEALTH_BYTES_MAX)
+    try:
+        return health_pb2.HealthCheckRequest.FromString(whole)
+    except DecodeError as error:
+        raise ValueError(f"not a health request: {error}") from error

@@ -86,10 +86,10 @@ class Readers:
     def look(self) -> int:
         """Cancel those that take too long; return how many."""
         now_s = self._monotonic_s()
-        slow_of: dict[str, list[Reader]] = {}
+        slow_s, slow_of = min(SLOW_S, self._body_max_s), dict[str, list[Reader]]()
         with self._free:
             for reader in self._reading:
-                if now_s - reader.began_s > SLOW_S:
+                if now_s - reader.began_s > slow_s:
                     slow_of.setdefault(reader.client, []).append(reader)
             victims = [
                 reader

@@ -17,7 +17,7 @@ from knowledge.schemas import Signal
 from receiver.admission import Gate
 from receiver.answers import accepted, refused
 from receiver.grpc_calls import SERVICES, Exports, sender_of
-from receiver.grpc_health import health_handler
+from receiver.grpc_health import health_handler, health_readers
 from receiver.grpc_options import credentials_of, options_of
 from receiver.grpc_readers import LOOK_S, Readers
 from receiver.identify import NOT_KNOWN, Identity, Sender
@@ -25,7 +25,7 @@ from receiver.inflate import Coding, TooLargeError, coding_of, inflate
 from receiver.pending import Outcome
 from receiver.pipeline import Pipeline
 from receiver.principals import Principal
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 from receiver.settings import ReceiverSettings
 from receiver.tls import Certificates
 from receiver.watched import Watched
@@ -83,7 +83,8 @@ class GrpcServer:
         self._health = health.HealthServicer(
             experimental_non_blocking=True,  # a watcher must not hold a thread
         )
-        self._server.add_generic_rpc_handlers((health_handler(self._health, self._readers),))
+        self._health_readers = health_readers()
+        self._server.add_generic_rpc_handlers((health_handler(self._health, self._health_readers),))
         self.tell(ready=False)
         host, _, port = settings.grpc_listen.rpartition(":")
         try:
@@ -122,7 +123,7 @@ class GrpcServer:
 
     def _look(self) -> None:
         while not self._stopped.wait(LOOK_S):
-            if cancelled := self._readers.look():
+            if cancelled := self._readers.look() + self._health_readers.look():
                 self._pipeline.count("refused_slow", cancelled)
 
     def _export(
@@ -179,6 +180,8 @@ class GrpcServer:
             return Refusal(reason="too_large", message=f"{error} (receiver.max_message_bytes)")
         except ValueError as error:
             return Refusal(reason="malformed", message=str(error))
+        except MemoryError:
+            return NO_MEMORY
         finally:
             incoming.leave(size_bytes, client)
 

@@ -30,7 +30,7 @@ from receiver.inflate import TooLargeError, inflate
 from receiver.pending import Outcome
 from receiver.pipeline import Pipeline
 from receiver.principals import NOBODY, Principal
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 from receiver.settings import ReceiverSettings
 from receiver.tls import Certificates
 from receiver.watched import Watched
@@ -186,6 +186,8 @@ class HttpServer:
             self._settle(connection, one, Refusal(reason="too_large", message=message))
         except ValueError as error:
             self._settle(connection, one, Refusal(reason="malformed", message=str(error)))
+        except MemoryError:
+            self._settle(connection, one, NO_MEMORY)
         else:
             self._submit(connection, one, body, sender, wire_bytes)
         finally:

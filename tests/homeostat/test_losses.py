@@ -18,7 +18,9 @@ def _gap(*, requests: int, **refused: int) -> tuple[int, int] | None:
     return None if gap is None else (gap.start_unix_ns // SECOND_NS, gap.end_unix_ns // SECOND_NS)
 
 
-@pytest.mark.parametrize("reason", ["overloaded", "over_share", "memory", "log_full", "brain_full"])
+@pytest.mark.parametrize(
+    "reason", ["overloaded", "over_share", "memory", "log_full", "brain_full", "broken"]
+)
 def test_many_refusals_of_ours_are_a_gap_over_their_time(reason: str) -> None:
     assert _gap(requests=100, **{f"refused_{reason}": 6}) == (90, 105)
 

@@ -66,7 +66,7 @@ def test_a_message_that_never_ends_is_cut_at_the_limit(start: Start) -> None:
 
 
 def test_a_question_about_health_that_never_ends_is_cut_too(start: Start) -> None:
-    house = start(grpc_body_max_s=1.0)
+    house = start()
     with RawH2(house.receiver.address) as slow:
         for call in ("Check", "Watch"):
             path = {":path": f"/grpc.health.v1.Health/{call}"}

@@ -8,14 +8,14 @@ import grpc
 import pytest
 
 from knowledge.frames import FrameAnswer, FrameHead
-from receiver import decode, readiness
+from receiver import decode, grpc_server, http_server, readiness
 from receiver.counters import Counters
 from receiver.grpc_readers import Readers
 from receiver.pressure import Memory
 from receiver.readiness import GIVE_BACK_LOOKS, Readiness
 from receiver.refusal import Refusal
 from receiver.settings import ReceiverSettings
-from tests.receiver.asking import ask, counts, head
+from tests.receiver.asking import PROTOBUF, ask, counts, head
 from tests.receiver.house import Brain, Start, wait_until
 from tests.receiver.test_grpc import traces
 
@@ -47,7 +47,7 @@ def test_a_brain_without_room_is_not_asked_again_at_once(start: Start, brain: Br
     wait_until(lambda: house.sender_passes(BODY), "it is asked again")
 
 
-def test_who_finds_no_memory_to_be_decoded_in_may_come_again(
+def test_who_finds_no_memory_to_be_read_in_may_come_again(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = start()
@@ -61,7 +61,12 @@ def test_who_finds_no_memory_to_be_decoded_in_may_come_again(
             error: Any = house.sender.refused(BODY)
             assert error.code() is grpc.StatusCode.UNAVAILABLE
             assert "google.rpc.retryinfo-bin" in dict(error.trailing_metadata())
-    assert counts(house)["refused_memory"] == 3
+    monkeypatch.setattr(grpc_server, "inflate", starved)
+    monkeypatch.setattr(http_server, "inflate", starved)
+    packed = gzip.compress(BODY)
+    assert house.sender.refused(packed).code() is grpc.StatusCode.UNAVAILABLE
+    assert ask(house, packed, {**PROTOBUF, "Content-Encoding": "gzip"}).status == 503
+    assert counts(house)["refused_memory"] == 5
     assert house.sender_passes(BODY)
 
 
