@@ -96,6 +96,7 @@ def _undone_again(
 ) -> tuple[HealingState, Execution, WriteIntent | None, Refused | None]:
     """A try to take it back that came to nothing: once more after a while, then a person.
 
+    One that was never sent is no try: it is made again until it could be.
     Not where it was meanwhile set otherwise by somebody else, nor where it would do harm by now.
     """
     entry = state.ledger.entry(execution.intent_id)
@@ -108,7 +109,8 @@ def _undone_again(
     )
     if is_idle:
         return state, replace(execution, phase="done"), None, None
-    if execution.undo_count >= settings.undo_tries_max:
+    sent = execution if entry.is_sent else replace(execution, undo_count=execution.undo_count - 1)
+    if sent.undo_count >= settings.undo_tries_max:
         refusal = Refused(
             issue_id=execution.approved.plan.issue_id,
             guard="undo",
@@ -116,10 +118,10 @@ def _undone_again(
             plan=execution.approved.plan,
         )
         return state, replace(execution, phase="done"), None, refusal
-    wait_s = UNDO_BACKOFF_S * 2 ** (execution.undo_count - 1)
+    wait_s = UNDO_BACKOFF_S * 2 ** max(sent.undo_count - 1, 0)
     if situation.now_unix_ns - (entry.finished_unix_ns or 0) < wait_s * 1e9:
         return state, execution, None, None
-    return (*_undone(state, execution, situation), None)
+    return (*_undone(state, sent, situation), None)
 
 
 def _retries(

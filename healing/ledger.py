@@ -24,6 +24,8 @@ class Entry:
     reason: str = ""
     finished_unix_ns: int | None = None
     verdict: Outcome | None = None
+    is_sent: bool = True
+    """Whether a try of it was sent; one that was held back says nothing of the write."""
 
     @property
     def is_disruptive(self) -> bool:
@@ -97,6 +99,7 @@ class Ledger:
                     status=outcome.status,
                     reason=outcome.reason,
                     finished_unix_ns=outcome.finished_unix_ns,
+                    is_sent=outcome.is_sent,
                 )
                 if entry.intent.id == outcome.intent_id
                 and not (entry.status == "unknown" and outcome.status == "failed")
@@ -192,9 +195,10 @@ class Ledger:
         )
 
     def tries(self, target: WorkloadKey, *, since_unix_ns: int, but: str) -> int:
-        """Count the writes to a target that surely did not happen."""
+        """Count the writes to a target that were sent and surely did not happen."""
         return sum(
             entry.status not in _SPENT
+            and entry.is_sent
             and entry.intent.id != but
             and entry.intent.created_unix_ns > since_unix_ns
             and entry.intent.change.target.same_name(target)

@@ -92,6 +92,11 @@ def _execution(
         intent_id=last.id,
         phase="undoing" if last.is_undo else "writing",
         verdict=verdict,
-        undo_count=sum(intent.is_undo for intent in intents),
+        undo_count=sum(i.is_undo and (i is last or _was_sent(i, ledger)) for i in intents),
     )
     return execution.after_outcome(ledger)
+
+
+def _was_sent(intent: WriteIntent, ledger: Ledger) -> bool:
+    entry = ledger.entry(intent.id)
+    return entry is None or entry.is_sent

@@ -46,6 +46,7 @@ class Writer:
                 status="unknown" if is_retry else "failed",
                 reason=not_kept,
                 finished_unix_ns=clock(),
+                is_sent=is_retry,
             )
         else:
             outcome = await self._tried(intent, clock, is_retry=is_retry)

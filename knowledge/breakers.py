@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-CallKind = Literal["read", "watch", "write"]
+CallKind = Literal["read", "watch", "event", "review", "write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -232,13 +232,15 @@ class WriteOutcome:
 
     `applied`: read back and found. `refused`: a guard said no at the moment of the write.
     `conflict`: a precondition no longer held. `failed`: the cluster said no. `unknown`: no answer
-    came, so it may or may not have happened.
+    came, so it may or may not have happened. `is_sent` is False where `failed` says nothing of the
+    write, for nothing of it was sent: it was held back, or what it needs could not be looked at.
     """
 
     intent_id: str
     status: Literal["applied", "refused", "conflict", "failed", "unknown"]
     reason: str
     finished_unix_ns: int
+    is_sent: bool = True
 
 
 class Cluster(Protocol):

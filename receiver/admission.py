@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 
 ACTIVE_S: Final = 10.0
 """How long a client counts after its last request; longer than exporters wait between tries."""
@@ -101,7 +101,7 @@ class Gate:
 
     def _refusal(self, size_bytes: int, one: _Client) -> Refusal | None:
         if self._open_ratio <= 0:
-            return Refusal(reason="memory", message="the receiver is short of memory")
+            return NO_MEMORY
         part = 1 / len(self._clients)
         if self._is_late and one.requests and one.bytes + size_bytes > part * self._bytes:
             return Refusal(

@@ -11,8 +11,6 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -20,12 +18,12 @@ from google.protobuf.message import DecodeError, Message
 
 from knowledge.schemas import ROWS, Signal, conform
 from receiver.engines import UndecodableError, available, columns
-from receiver.flat import Rows
+from receiver.flat import Rows, concat
 from receiver.logs import log_rows
 from receiver.metrics import metric_rows
 from receiver.principals import NOBODY, Principal
 from receiver.projection import outline_pb2
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 from receiver.settings import Engine
 from receiver.spans import span_rows
 from receiver.top_services import Service
@@ -155,6 +153,8 @@ def _check(form: _Form, body: bytes, items_max: int) -> int | Refusal:
             count, items = _count(form.outline.FromString(body), form.fields, items_max)
         except DecodeError as error:
             return Refusal(reason="malformed", message=f"not an OTLP request: {error}")
+        except MemoryError:
+            return NO_MEMORY
     if count > items_max:
         return Refusal(
             reason="too_many_items",
@@ -219,33 +219,33 @@ def _rows_or_culprits(
 ) -> tuple[Rows, Sequence[Refusal | None], int]:
     """Return the rows of the requests that can be decoded, and a refusal for each that cannot.
 
-    The third is how many of them the reference decoded.
+    The third is how many of them the reference decoded. Where they fail together the rows are those
+    of each alone: limits of a batch are no fault of a request that keeps within them.
     """
-    together = _attempt(signal, sent, [engine] * len(sent))
+    together = _attempt(signal, sent, engine)
     if together.rows is not None:
         return together.rows, [None] * len(sent), len(sent) if engine == "reference" else 0
-    engines: list[Engine] = [engine] * len(sent)
+    parts: list[Rows] = []
     refusals: list[Refusal | None] = []
-    for index, one in enumerate(sent):
-        alone = _attempt(signal, [one], [engine])
-        if alone.is_of_engine and engine != "reference":
-            engines[index] = "reference"
-            alone = _attempt(signal, [one], ["reference"])
+    by_reference = 0
+    for one in sent:
+        used = engine
+        alone = together if len(sent) == 1 else _attempt(signal, [one], used)
+        if alone.is_of_engine and used != "reference":
+            used = "reference"
+            alone = _attempt(signal, [one], used)
         refusals.append(alone.refusal)
-    good = [index for index, refusal in enumerate(refusals) if refusal is None]
-    innocent, used = [sent[index] for index in good], [engines[index] for index in good]
-    together = _attempt(signal, innocent, used)
-    if together.is_of_engine:
-        used = ["reference"] * len(good)
-        together = _attempt(signal, innocent, used)
-    if together.rows is not None:
-        return together.rows, refusals, used.count("reference")
-    return _rows(signal, [], []), [one or together.refusal for one in refusals], 0
+        if alone.rows is not None:
+            parts.append(alone.rows)
+            by_reference += used == "reference"
+    return concat(parts or [_rows(signal, [], "reference")]), refusals, by_reference
 
 
-def _attempt(signal: Signal, sent: Sequence[_Sent], engines: Sequence[Engine]) -> _Attempt:
+def _attempt(signal: Signal, sent: Sequence[_Sent], engine: Engine) -> _Attempt:
     try:
-        return _Attempt(rows=_rows(signal, sent, engines))
+        return _Attempt(rows=_rows(signal, sent, engine))
+    except MemoryError:
+        return _Attempt(refusal=NO_MEMORY)
     except ValueError as error:
         refusal = Refusal(reason="malformed", message=f"cannot be decoded: {error}")
         return _Attempt(refusal=refusal, is_of_engine=isinstance(error, UndecodableError))
@@ -255,13 +255,8 @@ def _attempt(signal: Signal, sent: Sequence[_Sent], engines: Sequence[Engine]) -
         return _Attempt(refusal=refusal)
 
 
-def _rows(signal: Signal, sent: Sequence[_Sent], engines: Sequence[Engine]) -> Rows:
-    """Return the rows of requests; each run of the same engine is decoded in one call."""
-    runs = [
-        columns(engine, signal, [body for (body, _), _ in run])
-        for engine, run in groupby(zip(sent, engines, strict=True), key=itemgetter(1))
-    ] or [columns("reference", signal, [])]
-    decoded = runs[0] if len(runs) == 1 else pa.concat_batches(runs)
+def _rows(signal: Signal, sent: Sequence[_Sent], engine: Engine) -> Rows:
+    decoded = columns(engine, signal, [body for body, _ in sent])
     rows = _FORMS[signal].rows(decoded, [principal for _, principal in sent])
     conform(rows.batch.schema, ROWS[signal], f"decoded {signal}")
     return rows

@@ -50,6 +50,7 @@ def columns(engine: Engine, signal: Signal, bodies: Sequence[bytes]) -> pa.Recor
 
     Raises:
         UndecodableError: at least one of them is not to be decoded by this engine.
+        MemoryError: there is no room for the columns, which another engine would not change.
     """
     if engine == "reference":
         try:
@@ -58,6 +59,8 @@ def columns(engine: Engine, signal: Signal, bodies: Sequence[bytes]) -> pa.Recor
             raise UndecodableError(str(error)) from error
     try:
         return _HANDLERS[signal](bodies)
+    except MemoryError:
+        raise
     except Exception as error:
         raise UndecodableError(str(error)) from error
     except BaseException as error:

@@ -135,6 +135,22 @@ def _layout(column: pa.BinaryArray) -> tuple[Indices, pa.Buffer | bytes, int]:
     return starts[1:] - starts[:-1], b"" if content is None else content, int(starts[0])
 
 
+def concat(parts: Sequence[Rows]) -> Rows:
+    """Return batches, one at least, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    repaired, rejected_of = Counter[str](), Counter[Service]()
+    for part in parts:
+        repaired.update(part.repaired)
+        rejected_of.update(part.rejected_of)
+    return Rows(
+        batch=pa.concat_batches([part.batch for part in parts]),
+        rejected=tuple(rejected for part in parts for rejected in part.rejected),
+        repaired=repaired,
+        rejected_of=rejected_of,
+    )
+
+
 def keep_usable(
     columns: Mapping[str, pa.Array | npt.NDArray[Any]],
     schema: pa.Schema,

@@ -13,12 +13,12 @@ import httptools
 
 from receiver.http_answers import HttpAnswer, mistake_answer, outcome_answer
 from receiver.http_body import Body
-from receiver.http_host import Host
+from receiver.http_host import Exporting, Host
 from receiver.http_limits import State
 from receiver.http_route import Export, Mistake, Preflight, cors, find, preflight
 from receiver.http_wire import CONTINUE, render
 from receiver.identify import Sender
-from receiver.pending import Outcome, Pending
+from receiver.pending import Outcome
 from receiver.refusal import Refusal
 
 HEAD_BYTES_MAX: Final = 32 * 2**10
@@ -34,11 +34,10 @@ class Connection(asyncio.Protocol):
         self._stash = bytearray()
         self._paused = False
         self._head_bytes = self._wire_bytes = 0
-        self._exporting: Export | None = None
         self._sender = Sender("")
         self.opened_s = self.changed_s = time.monotonic()
         self.state: State = "idle"
-        self.pending: Pending | None = None
+        self.exporting: Exporting | None = None
         self.close_after = False
         self._forget()
 
@@ -176,9 +175,9 @@ class Connection(asyncio.Protocol):
         self.changed_s = time.monotonic()
         if isinstance(found, Export):
             self.state = "busy"
-            self._exporting = found
+            self.exporting = Exporting(found)
             body, self.body = self.body, Body(self._host)  # it is theirs now
-            self._host.export(self, found, body, self._sender)
+            self._host.export(self, self.exporting, body, self._sender)
         elif isinstance(found, Mistake):
             self._host.count(found.reason)
             self._write(mistake_answer(found))
@@ -190,12 +189,12 @@ class Connection(asyncio.Protocol):
 
     # the server's loop
 
-    def settled(self, outcome: Outcome) -> None:
-        """Answer the request that is worked on; only the first time counts."""
-        what, self._exporting = self._exporting, None
-        if self.state != "busy" or what is None:
-            return
-        self._write(outcome_answer(outcome, what.signal, what.encoding))
+    def settled(self, one: Exporting, outcome: Outcome) -> None:
+        """Answer the request that is worked on, if it is `one`; only the first time counts."""
+        if self.state != "busy" or one is not self.exporting:
+            return  # it was given up: the next one must not be answered for it
+        self.exporting = None
+        self._write(outcome_answer(outcome, one.what.signal, one.what.encoding))
         self._next()
 
     def end(self) -> None:

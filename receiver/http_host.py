@@ -5,7 +5,22 @@ from typing import Any, Protocol
 
 from receiver.http_route import Export, Mistake
 from receiver.identify import Sender
+from receiver.pending import Pending
 from receiver.refusal import Refusal
+
+
+class Exporting:
+    """One export of a connection, told from those before and after it by identity.
+
+    An outcome may come when its request was given up and the connection is busy with the next.
+    """
+
+    __slots__ = ("pending", "what")
+
+    def __init__(self, what: Export) -> None:
+        self.what = what
+        self.pending: Pending | None = None
+        """What the pipeline knows it as, once it does."""
 
 
 class Host(Protocol):
@@ -34,8 +49,8 @@ class Host(Protocol):
     def release(self, size_bytes: int, client: str) -> None:
         """Return memory that was set aside."""
 
-    def export(self, connection: Any, what: Export, body: Any, sender: Sender) -> None:
-        """Work on a request; `Connection.settled` is called in the loop once it is done."""
+    def export(self, connection: Any, one: Exporting, body: Any, sender: Sender) -> None:
+        """Work on a request; `Connection.settled` is called with `one` in the loop once done."""
 
     def count_unread(self, refusal: Refusal) -> Refusal:
         """Count an export that is refused before its body is whole."""

@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from knowledge.schemas import Signal
 from receiver.counters import Counters
 from receiver.grpc_server import REMEDY, ListenError
 from receiver.http_body import Body
 from receiver.http_connection import Connection
+from receiver.http_host import Exporting
 from receiver.http_limits import judge
-from receiver.http_route import Export, Mistake
+from receiver.http_route import Mistake
 from receiver.http_tls import Tls
 from receiver.identify import NOT_KNOWN, Identity, Sender
 from receiver.inflate import TooLargeError, inflate
@@ -71,7 +71,7 @@ class HttpServer:
         host = settings.http_listen.rpartition(":")[0]
         self.address: Final = f"{host}:{self._socket.getsockname()[1]}"
         self._connections: dict[Connection, float] = {}
-        self._settled: deque[tuple[Connection, Outcome]] = deque()
+        self._settled: deque[tuple[Connection, Exporting, Outcome]] = deque()
         self._woken = False
         self._date = b""
         self._draining = False
@@ -155,24 +155,24 @@ class HttpServer:
         """Return the time as HTTP writes it."""
         return self._date
 
-    def export(self, connection: Connection, what: Export, body: Body, sender: Sender) -> None:
+    def export(self, connection: Connection, one: Exporting, body: Body, sender: Sender) -> None:
         """Work on a request; the connection is told in the loop once it is done."""
-        connection.pending = None
+        what = one.what
         if what.encoding == "protobuf" and what.coding == "identity":
-            self._submit(connection, what.signal, body.take(), sender)
+            self._submit(connection, one, body.take(), sender)
         elif what.encoding == "protobuf" and body.received_bytes <= _INLINE_BYTES:
-            self._prepare(connection, what, body, sender)
+            self._prepare(connection, one, body, sender)
         else:
-            self._worker.submit(self._prepare, connection, what, body, sender)
+            self._worker.submit(self._prepare, connection, one, body, sender)
 
     # by any thread
 
-    def _prepare(self, connection: Connection, what: Export, held: Body, sender: Sender) -> None:
+    def _prepare(self, connection: Connection, one: Exporting, held: Body, sender: Sender) -> None:
         """Make the protobuf of a request that is compressed or JSON, and hand it on.
 
         What was set aside for its body is given back once the pipeline has it.
         """
-        wire_bytes = held.received_bytes
+        what, wire_bytes = one.what, held.received_bytes
         try:
             body = held.whole()
             if what.coding != "identity":
@@ -183,37 +183,37 @@ class HttpServer:
                 body = to_protobuf(what.signal, body)
         except TooLargeError as error:
             message = f"{error} (receiver.max_message_bytes)"
-            self._settle(connection, Refusal(reason="too_large", message=message))
+            self._settle(connection, one, Refusal(reason="too_large", message=message))
         except ValueError as error:
-            self._settle(connection, Refusal(reason="malformed", message=str(error)))
+            self._settle(connection, one, Refusal(reason="malformed", message=str(error)))
         else:
-            self._submit(connection, what.signal, body, sender, wire_bytes)
+            self._submit(connection, one, body, sender, wire_bytes)
         finally:
             held.drop()
 
     def _submit(
         self,
         connection: Connection,
-        signal: Signal,
+        one: Exporting,
         body: bytes,
         sender: Sender,
         wire_bytes: int = 0,
     ) -> None:
-        connection.pending = self._pipeline.submit(
-            signal,
+        one.pending = self._pipeline.submit(
+            one.what.signal,
             body,
             sender,
-            lambda told: self._tell(connection, told),
+            lambda told: self._tell(connection, one, told),
             wire_bytes=wire_bytes,
         )
 
-    def _settle(self, connection: Connection, refusal: Refusal) -> None:
+    def _settle(self, connection: Connection, one: Exporting, refusal: Refusal) -> None:
         """Refuse what the pipeline has not seen."""
-        self._tell(connection, self.count_unread(refusal))
+        self._tell(connection, one, self.count_unread(refusal))
 
-    def _tell(self, connection: Connection, outcome: Outcome) -> None:
+    def _tell(self, connection: Connection, one: Exporting, outcome: Outcome) -> None:
         """Have the loop answer; it is woken once for many."""
-        self._settled.append((connection, outcome))
+        self._settled.append((connection, one, outcome))
         if not self._woken:
             self._woken = True
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
@@ -224,8 +224,8 @@ class HttpServer:
     def _answer(self) -> None:
         self._woken = False
         while self._settled:
-            connection, outcome = self._settled.popleft()
-            connection.settled(outcome)
+            connection, one, outcome = self._settled.popleft()
+            connection.settled(one, outcome)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -257,8 +257,8 @@ class HttpServer:
                     connection.end()
                 case "slow":
                     connection.time_out()
-                case "unanswered":
-                    connection.settled(self._pipeline.give_up(connection.pending))
+                case "unanswered" if (one := connection.exporting) is not None:
+                    connection.settled(one, self._pipeline.give_up(one.pending))
                 case "keep" if now_s > expires_s or self._draining:
                     connection.grow_old()
                 case _:

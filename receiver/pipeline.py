@@ -22,7 +22,7 @@ from receiver.handover import Handover
 from receiver.identify import Sender, Transport
 from receiver.pending import Outcome, Pending, not_in_time, refusal_of
 from receiver.recent import RecentRequests
-from receiver.refusal import Refusal
+from receiver.refusal import NO_MEMORY, Refusal
 from receiver.settings import ReceiverSettings
 from receiver.top_services import by_service
 
@@ -187,6 +187,9 @@ class Pipeline:
                 pending.settle(not_in_time())
         try:
             self._decode_and_submit(signal, live)
+        except MemoryError:
+            for pending in live:
+                pending.settle(NO_MEMORY)
         except Exception:  # noqa: BLE001 - this thread serves all senders, it must not end
             traceback.print_exc(file=sys.stderr)
             for pending in live:

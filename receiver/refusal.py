@@ -1,7 +1,7 @@
 """Why a request is refused: a value, until one place turns it into a protocol's answer."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Reason = Literal[
     "overloaded",
@@ -33,3 +33,6 @@ class Refusal:
 
     reason: Reason
     message: str
+
+
+NO_MEMORY: Final = Refusal(reason="memory", message="the receiver is short of memory")

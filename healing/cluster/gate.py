@@ -43,7 +43,8 @@ async def write_guarded(
         except OvertakenError:
             continue
         if is_retry and outcome.status in {"refused", "failed"}:
-            return replace(outcome, status="unknown", reason=f"not tried again: {outcome.reason}")
+            reason = f"not tried again: {outcome.reason}"
+            return replace(outcome, status="unknown", reason=reason, is_sent=True)
         return outcome
     return WriteOutcome(
         intent_id=intent.id,
@@ -59,10 +60,13 @@ async def _try(
     try:
         report = await cluster.report()
     except ClusterUnavailableError as error:
-        # not sent now, but it may have been in an earlier life of ours: that stays to be looked up
         reason = f"no fresh facts to check the guards on: {error}"
         return WriteOutcome(
-            intent_id=intent.id, status="unknown", reason=reason, finished_unix_ns=now_unix_ns()
+            intent_id=intent.id,
+            status="failed",
+            reason=reason,
+            finished_unix_ns=now_unix_ns(),
+            is_sent=False,
         )
     workload = report.workload(intent.change.target)
     if workload is not None and workload.was_written_by(intent.id):

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from knowledge.schemas import Signal
-from receiver import attributes, engines, labels
+from receiver import attributes, labels
 from receiver import decode as decoding
 from receiver.decode import COUNT_ON_WIRE_FROM_BYTES, decode
 from receiver.flat import Rows
@@ -142,22 +142,6 @@ def test_attributes_that_are_too_many_to_read_cost_nobody_else_anything(
     many = b"".join(inside(b"\x12" + bytes([value]), number) for value in range(101))
     bodies = [good_request(), inside(many, *path), good_request()]
     assert_only_the_second_is_refused(bodies, "malformed")
-
-
-def test_requests_that_only_fail_together_are_decoded_by_the_reference(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    whole = engines._HANDLERS["traces"]
-
-    def fragile(bodies: Sequence[bytes]) -> pa.RecordBatch:
-        if len(bodies) > 1:
-            raise ValueError("too much at once")
-        return whole(bodies)
-
-    monkeypatch.setitem(engines._HANDLERS, "traces", fragile)
-    decoded = decode("traces", [good_request(), good_request()], items_max=1000)
-    assert decoded.outcomes == ({}, {})
-    assert decoded.by_reference == 2
 
 
 def test_too_many_items_are_refused_with_the_limit_named() -> None:

@@ -129,6 +129,30 @@ def test_without_a_brain_senders_come_back_and_silence_ends_in_a_refusal(
     assert ask(house, b"").status == 200
 
 
+def test_a_late_outcome_does_not_answer_the_next_request(start: Start, brain: Brain) -> None:
+    release = threading.Event()
+
+    def respond(frame: FrameHead) -> FrameAnswer:
+        if frame.sequence == 1:
+            release.wait(DEADLINE_S)
+            return brain.kept(frame)
+        return FrameAnswer(epoch=frame.epoch, sequence=frame.sequence, outcome="full")
+
+    brain.respond = respond
+    house = start(handover_timeout_s=1.0)
+    connection = http.client.HTTPConnection(house.receiver.http_address, timeout=DEADLINE_S)
+    connection.request("POST", "/v1/traces", traces("one").SerializeToString(), dict(PROTOBUF))
+    given_up = connection.getresponse()
+    assert (given_up.status, b"in time" in given_up.read()) == (503, True)
+    connection.request("POST", "/v1/traces", traces("two").SerializeToString(), dict(PROTOBUF))
+    wait_until(lambda: counts(house)["requests"] == 2, "the second is worked on")
+    release.set()
+    refused = connection.getresponse()
+    assert (refused.status, b"full" in refused.read()) == (503, True)
+    connection.close()
+    assert brain.table().num_rows == 1
+
+
 def test_pages_of_allowed_origins_may_send(start: Start) -> None:
     house = start(http_cors_origins=("https://*.example.com",))
     asking = {"Access-Control-Request-Headers": "content-type,x-team"}

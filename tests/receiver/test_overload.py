@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from knowledge.frames import FrameAnswer, FrameHead
-from receiver import readiness
+from receiver import decode, readiness
 from receiver.counters import Counters
 from receiver.grpc_readers import Readers
 from receiver.pressure import Memory
@@ -45,6 +45,24 @@ def test_a_brain_without_room_is_not_asked_again_at_once(start: Start, brain: Br
     assert counts(house)["refused_brain_full"] == 5
     brain.respond = brain.kept
     wait_until(lambda: house.sender_passes(BODY), "it is asked again")
+
+
+def test_who_finds_no_memory_to_be_decoded_in_may_come_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = start()
+
+    def starved(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    for name in ("columns", "_check", "conform"):
+        with monkeypatch.context() as context:
+            context.setattr(decode, name, starved)
+            error: Any = house.sender.refused(BODY)
+            assert error.code() is grpc.StatusCode.UNAVAILABLE
+            assert "google.rpc.retryinfo-bin" in dict(error.trailing_metadata())
+    assert counts(house)["refused_memory"] == 3
+    assert house.sender_passes(BODY)
 
 
 def test_a_request_that_is_given_up_is_counted_once_however_late_its_end(

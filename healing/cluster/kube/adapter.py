@@ -100,7 +100,8 @@ class KubernetesCluster:
         """Write to the API server, once.
 
         Raises:
-            ClusterUnavailableError: it does not answer, and nothing was sent.
+            ClusterUnavailableError: there are no credentials to ask it with; nothing was sent.
+            OvertakenError: the target changed meanwhile, and surely nothing was written.
         """
         await self._begin()
         assert self._mutator is not None  # begun

@@ -34,7 +34,7 @@ class Events:
 
     def tell(self, intent: WriteIntent, outcome: WriteOutcome) -> None:
         """Take note of what became of a write; returns at once."""
-        if outcome.status not in _REASONS:
+        if outcome.status not in _REASONS or not outcome.is_sent:
             return  # nothing was tried, or nothing is known
         try:
             self._waiting.put_nowait((intent.change.target.namespace, event_of(intent, outcome)))

@@ -3,8 +3,10 @@
 A server that does not answer is not helped by more questions, and one that answers late makes
 everybody who asks late. No answer, a 500 or 502 to 504, and answers later than 5 s count against
 it. What a well server answers does not: 404, 409, 422, 403, nor 429, which says itself when to come
-back. Reads, watches and writes have a breaker each: a server whose store is read-only still
-tells, and one whose watches break can still be written to.
+back; nor a 500 of somebody's webhook, which stands in the way of that one's objects only. Reads,
+watches and writes have a breaker each: a server whose store is read-only still tells, and one whose
+watches break can still be written to. So have events and reviews of our rights: no write waits for
+what was told beside it.
 """
 
 import time
@@ -12,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, Final, TypeVar
 
-from healing.cluster.kube.api import UNREACHABLE, Api
+from healing.cluster.kube.api import UNREACHABLE, Answer, Api
 from healing.control.circuit_breaker import (
     ASK,
     REFUSED,
@@ -24,10 +26,21 @@ from healing.control.circuit_breaker import (
 from knowledge.breakers import BreakerRecord, CallKind
 
 FAILED: Final = frozenset({500, 502, 503, 504})
+INTERNAL_ERROR: Final = 500
+OF_WEBHOOK: Final = "a webhook failed"
+WEBHOOK: Final = ("failed calling webhook", "admission webhook", "conversion webhook")
+"""What the server's message says where not it failed, but a webhook of somebody's:
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"""
+ASIDE: Final[dict[str, CallKind]] = {
+    "/apis/events.k8s.io/": "event",
+    "/apis/authorization.k8s.io/": "review",
+}
+"""Where what is sent changes nothing that we heal."""
 SOON_S: Final = 1.0
 """When to ask again while others are trying out whether it answers."""
 _OFTEN: Final = BreakerSettings(
-    window_size=20,
+    window="time",
+    window_size=60,
     calls_min=10,
     slow_ratio=0.8,
     slow_s=5.0,
@@ -41,8 +54,11 @@ _OFTEN: Final = BreakerSettings(
 SETTINGS: Final[dict[CallKind, BreakerSettings]] = {
     "read": _OFTEN,
     "watch": _OFTEN,
+    "event": _OFTEN,
+    "review": _OFTEN,
     "write": BreakerSettings(
-        window_size=10,
+        window="time",
+        window_size=120,
         calls_min=4,
         slow_ratio=0.8,
         slow_s=5.0,
@@ -54,7 +70,7 @@ SETTINGS: Final[dict[CallKind, BreakerSettings]] = {
         half_open_s_max=15.0,
     ),
 }
-"""There are few writes: four that fail in a row are enough to hold them back."""
+"""There are few writes: four that fail within two minutes are enough to hold them back."""
 T = TypeVar("T")
 
 
@@ -96,8 +112,8 @@ class CallBreaker:
             calls=self._calls, mode=mode, held_back_count=self._held_back_count, reason=reason
         )
 
-    async def around(self, call: Callable[[], Awaitable[T]], status_of: Callable[[T], int]) -> T:
-        """Make a call, or hold it back.
+    async def around(self, call: Callable[[], Awaitable[T]], failure_of: Callable[[T], str]) -> T:
+        """Make a call, or hold it back; `failure_of`: how the server failed, "" if it did not.
 
         Raises:
             HeldBackError: it was not made.
@@ -110,9 +126,10 @@ class CallBreaker:
         told = Told(permit, is_cancelled=True)  # unless something is known of it below
         try:
             answer = await call()
-            status = status_of(answer)
-            told = Told(permit, self._since_s(began), is_failed=status in FAILED)
-            self._last = f"status {status}" if told.is_failed else self._last
+            failure = failure_of(answer)
+            took_s = self._since_s(began) if failure != OF_WEBHOOK else 0.0  # nor was it late
+            told = Told(permit, took_s, is_failed=failure not in {"", OF_WEBHOOK})
+            self._last = failure if told.is_failed else self._last
         except UNREACHABLE as error:
             self._last = repr(error)
             told = Told(permit, self._since_s(began), is_failed=True)
@@ -153,17 +170,32 @@ class HeldApi(Api):
         return tuple(breaker.record() for breaker in self._breakers.values())
 
     async def _ask(self, method: str, path: str, **more: Any) -> Any:
-        breaker = self._breakers["read" if method == "GET" else "write"]
         ask = super()._ask
-        return await breaker.around(lambda: ask(method, path, **more), _status)
+        return await self._breakers[_kind(method, path)].around(
+            lambda: ask(method, path, **more), _failure
+        )
 
     async def stream(self, path: str, query: Any, *, idle_s: float) -> Any:
         """Open a watch, unless watches are held back."""
         stream = super().stream
         return await self._breakers["watch"].around(
-            lambda: stream(path, query, idle_s=idle_s), _status
+            lambda: stream(path, query, idle_s=idle_s), _failure
         )
 
 
-def _status(answer: Any) -> int:
-    return int(answer.status)
+def _kind(method: str, path: str) -> CallKind:
+    if method == "GET":
+        return "read"
+    return next((kind for start, kind in ASIDE.items() if path.startswith(start)), "write")
+
+
+def _failure(answer: Any) -> str:
+    status = int(answer.status)
+    if status not in FAILED:
+        return ""
+    is_of_webhook = (
+        status == INTERNAL_ERROR
+        and isinstance(answer, Answer)
+        and any(text in answer.message() for text in WEBHOOK)
+    )
+    return OF_WEBHOOK if is_of_webhook else f"status {status}"

@@ -52,6 +52,30 @@ class Kept:
         is_unjudged = bool(self.approved) and happened and not self.verdicts
         return is_unjudged or any(i.id not in ended for i in self.intents)
 
+    @property
+    def unsent(self) -> frozenset[str]:
+        """The ids of its intents of which nothing was sent."""
+        return frozenset(o.intent_id for o in self.outcomes if not o.is_sent)
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it came to nothing before anything was sent: no stop figure counts that."""
+        unsent = self.unsent
+        return bool(unsent) and all(intent.id in unsent for intent in self.intents)
+
+    def shortened(self) -> "Kept":
+        """Return what is counted of it; all that is needed for an undo that was held back."""
+        unsent = self.unsent
+        last = self.intents[-1] if self.intents else None
+        owed = last.id if last and last.is_undo and last.id in unsent else ""
+        gone = unsent - {owed}
+        return replace(
+            self,
+            approved=self.approved if owed else (),
+            intents=tuple(i for i in self.intents if i.id not in gone),
+            outcomes=tuple(o for o in self.outcomes if o.intent_id not in gone),
+        )
+
     def is_old(self, now_unix_ns: int) -> bool:
         """Whether no stop figure counts back so far: an hour is the most that regulation's do."""
         is_regulation = all(intent.profile == "regulation" for intent in self.intents)
@@ -126,10 +150,10 @@ class Content:
         for plan_id, kept in tuple(self.plans.items()):
             if kept.is_open:
                 continue
-            if kept.is_old(now_unix_ns):
+            if kept.is_old(now_unix_ns) or kept.is_unsent:
                 del self.plans[plan_id]
             else:
-                self.plans[plan_id] = replace(kept, approved=())
+                self.plans[plan_id] = kept.shortened()
         self.orders = orders_in_force(self.orders, now_unix_ns)
 
     def data(self) -> dict[str, str]:

@@ -14,13 +14,7 @@ from healing.cluster.kube.held_api import HeldBackError
 from healing.cluster.kube.patches import Touch, allowed_paths, is_set, patch_of, strayed, touch_of
 from healing.cluster.kube.releases import release_number
 from healing.cluster.kube.subjects import moved, name_of, path_of, seen_of
-from knowledge.cluster import (
-    ClusterUnavailableError,
-    OvertakenError,
-    RollBackRelease,
-    WriteIntent,
-    WriteOutcome,
-)
+from knowledge.cluster import OvertakenError, RollBackRelease, WriteIntent, WriteOutcome
 
 Status = Literal["applied", "refused", "conflict", "failed", "unknown"]
 NOT_FOUND: Final = 404
@@ -54,15 +48,19 @@ class Mutator:
         """Try an intent once; whatever happens is an outcome.
 
         Raises:
-            ClusterUnavailableError: the API server could not even be looked at; nothing was sent.
             OvertakenError: somebody, or only the status, changed the object meanwhile.
         """
-        status, reason = await self._write(intent)
+        is_sent = True
+        try:
+            status, reason = await self._write(intent)
+        except _NotSentError as error:
+            status, reason, is_sent = "failed", str(error), False
         return WriteOutcome(
             intent_id=intent.id,
             status=status,
             reason=reason,
             finished_unix_ns=self._now_unix_ns(),
+            is_sent=is_sent,
         )
 
     async def _write(self, intent: WriteIntent) -> tuple[Status, str]:
@@ -97,7 +95,7 @@ class Mutator:
         try:
             return await self._api.get(path)
         except UNREACHABLE as error:
-            raise ClusterUnavailableError(f"{path}: {_told(error)}") from error
+            raise _NotSentError(f"{path}: {_told(error)}") from error
 
     async def _dry_run(
         self, path: str, operations: list[dict[str, Any]], touch: Touch, live: dict[str, Any]
@@ -105,6 +103,8 @@ class Mutator:
         """Let the server say what would come of it: all its admission, and nothing beside."""
         try:
             answer = await self._api.patch(path, operations, is_dry_run=True)
+        except HeldBackError as held:
+            raise _NotSentError(f"dry run: {held}") from held
         except UNREACHABLE as error:
             return "failed", f"dry run: {_told(error)}"  # a dry run has no effect: nothing happened
         if not answer.ok:
@@ -128,7 +128,7 @@ class Mutator:
         try:
             answer = await self._api.patch(path, operations, is_dry_run=False)
         except HeldBackError as held:
-            return "failed", str(held)
+            raise _NotSentError(str(held)) from held
         except UNREACHABLE as error:
             return await self._look_up(path, intent, repr(error))
         if answer.status >= SERVER_ERROR:
@@ -188,7 +188,7 @@ class Mutator:
                 f"/apis/apps/v1/namespaces/{namespace}/replicasets", **query
             )
         except UNREACHABLE as error:
-            raise ClusterUnavailableError(f"replicasets of {change.target}: {error!r}") from error
+            raise _NotSentError(f"replicasets of {change.target}: {_told(error)}") from error
         if not answer.ok:
             return None
         found = [
@@ -201,6 +201,10 @@ class Mutator:
         ]
         latest = max(found, key=_rollout, default=None)
         return latest["spec"]["template"] if latest else None
+
+
+class _NotSentError(Exception):
+    """Surely nothing was changed: the write was held back, or the look before it."""
 
 
 def _told(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """Calls to an API server are held back while it does not answer, and nothing else holds them."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ class Server(HeldApi):
         self.sent = 0
         self.says: Any = 200
         self.takes_s = 0.0
+        self.message = ""
         super().__init__(None, now_unix_ns=lambda: self.now, rng=Random(1))
 
         async def ask(_: Api, *__: Any, **___: Any) -> Answer:
@@ -28,7 +30,7 @@ class Server(HeldApi):
             self.now += int(self.takes_s * SECOND_NS)
             if isinstance(self.says, BaseException):
                 raise self.says
-            return Answer(status=self.says, body=b"{}")
+            return Answer(status=self.says, body=json.dumps({"message": self.message}).encode())
 
         monkeypatch.setattr(Api, "_ask", ask)
         monkeypatch.setattr(Api, "stream", ask)
@@ -129,4 +131,47 @@ def test_a_call_that_was_cancelled_leaves_the_way_free(server: Server) -> None:
         asyncio.run(_awaited(_write(server)))
     server.says = 200
     assert _tried(_write(server), 1) == 0
+    assert _mode(server, "write") == "closed"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Internal error occurred: failed calling webhook "a.b.c": connection refused',
+        'admission webhook "a.b.c" denied the request: it is out of order',
+        "conversion webhook for x.dev/v1, Kind=X failed: connection refused",
+    ],
+)
+def test_a_broken_webhook_of_some_objects_holds_no_others_back(
+    server: Server, message: str
+) -> None:
+    server.says, server.message, server.takes_s = 500, message, 6.0
+    assert _tried(_write(server), 30) == 0
+    assert _mode(server, "write") == "closed"
+    server.message = "etcdserver: no leader"
+    assert _tried(_write(server), 40) > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("event", "/apis/events.k8s.io/v1/namespaces/shop/events"),
+        ("review", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"),
+    ],
+)
+def test_what_is_told_beside_a_write_never_holds_a_write_back(
+    server: Server, kind: str, path: str
+) -> None:
+    server.says = 500
+    assert _tried(lambda: server.send("POST", path, {}), 30) == 20
+    assert (_mode(server, kind), _mode(server, "write")) == ("open", "closed")
+    server.says = 200
+    assert _tried(_write(server), 5) == 0
+
+
+def test_writes_that_failed_long_ago_hold_nothing_back(server: Server) -> None:
+    server.says = 500
+    for _ in range(8):
+        assert _tried(_write(server), 1) == 0
+        server.now += 3600 * SECOND_NS
     assert _mode(server, "write") == "closed"
