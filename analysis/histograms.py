@@ -67,6 +67,16 @@ class Histogram:
             sum=(self.sum or 0.0) - (before.sum or 0.0) if is_told else None,
         )
 
+    def is_reset_after(self, before: Self) -> bool:
+        """Whether counting surely began anew after `before`: only a count that fell proves it.
+
+        Other bounds or another unit do not: then the counts of both say nothing of each other.
+        """
+        if self.count < before.count:
+            return True
+        is_alike = self.unit_ms == before.unit_ms and before.at(self.shape) is not None
+        return is_alike and self.since(before) is None
+
     def at(self, shape: Shape) -> Mapping[int, int] | None:
         """Return the counts in the buckets of another shape; None: they do not say that.
 

@@ -72,7 +72,8 @@ class Streams:
     seen: Mapping[_Stream, tuple[int, int]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     """Points, since the start. `reset`, `duplicate`; `unknown`: they added nothing, as it is not
-    known since when they count; `lost`: there were too many of them, or of what they added."""
+    known since when they count, or what more than before; `lost`: there were too many of them,
+    or of what they added."""
 
     def advance(
         self, points: Iterable[Mapping[str, Any]], *, now_unix_ns: int
@@ -130,6 +131,9 @@ class _Step:
             before = self._seen_before((point["resource_id"], start), time)
             added = now.since(last.histogram) if last else None
             if last is not None and added is None:
+                if not now.is_reset_after(last.histogram):
+                    self.counts["unknown"] += 1
+                    return None
                 self.counts["reset"] += 1
             begin = last.time_unix_ns if last else start and max(start, before)
         if not begin:

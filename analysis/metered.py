@@ -51,7 +51,8 @@ class Metered:
             return self, table_of(())
         texts = pl.col("namespace", "service").cast(pl.String)
         order = ("time_unix_ns", "stream_id")
-        points = _fair(rows.with_columns(texts).sort(order)).sort(order)
+        points = rows.with_columns(texts).sort(order, maintain_order=True)
+        points = _fair(points).sort(order, maintain_order=True)
         end = metrics.end_unix_ns
         streams, added = self.streams.advance(points.iter_rows(named=True), now_unix_ns=end)
         fresh = [

@@ -160,7 +160,11 @@ class Brain:
                 has_cluster=self.cluster is not None,
                 cluster_note=control.cluster_note,
                 folded_count=control.folded_count(),
-                replica_notes=(*publish.excess_notes(excess), *control.replica.notes()),
+                replica_notes=(
+                    *publish.excess_notes(excess),
+                    *control.replica.notes(),
+                    *control.lookback_notes(),
+                ),
                 gap=control.tables.gap,
             ),
             halted=control.halted,

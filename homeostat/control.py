@@ -113,6 +113,10 @@ class Control:
         """Requests whose names share a row, because there are too many names, since the start."""
         return self._watch.folded_count
 
+    def lookback_notes(self) -> tuple[str, ...]:
+        """What a reader must know of telemetry that was not remembered."""
+        return self._lookback.notes()
+
     @property
     def settings(self) -> CoreSettings:
         """What the core concludes by."""

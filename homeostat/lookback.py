@@ -1,9 +1,12 @@
 """What is remembered of the telemetry beyond the window, and what it says of the open issues."""
 
 import asyncio
+import logging
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Final
+
+import polars as pl
 
 from analysis.buffers import Buffers
 from analysis.cardinality import Caps
@@ -23,6 +26,10 @@ from knowledge.windows import WindowTables
 DIAGNOSED_MAX: Final = 3
 """Issues that are diagnosed: each takes up to a second, and a tick comes every five."""
 
+_FAILURE_CHARS_MAX: Final = 200
+
+log = logging.getLogger(__name__)
+
 
 class Lookback:
     """The history, what the window has of users, resources and histograms, and the diagnoses."""
@@ -37,6 +44,8 @@ class Lookback:
         self._entries = Entries()
         self._usage = Usage()
         self._metered = Metered()
+        self._metered_failure_count = 0
+        self._metered_failure = ""
         self._diagnosed: tuple[Diagnosis, ...] = ()
 
     async def remember(
@@ -83,11 +92,41 @@ class Lookback:
         )
         points = next((part for part in passed if part.signal == "metrics"), None)
         usage, used = self._usage.advance(points)
-        caps = Caps(services=settings.service_count_max, operations=settings.operation_count_max)
-        metered, told = self._metered.advance(points, window_s=settings.window_s, caps=caps)
+        metered, told = self._metered_after(points, tables)
         records = next((part for part in passed if part.signal == "logs"), None)
         tables = replace(tables, entries=table, usage=used, metered=told, events=events_of(records))
         return known, entries, usage, metered, tables
+
+    def _metered_after(
+        self, points: TelemetrySlice | None, tables: WindowTables
+    ) -> tuple[Metered, pl.DataFrame]:
+        """Take histograms in; where that fails they say nothing, and all else goes on.
+
+        No action follows from them, so a bug of ours here is no reason to halt, nor to read the
+        same rows for ever.
+        """
+        settings = self._settings
+        caps = Caps(services=settings.service_count_max, operations=settings.operation_count_max)
+        try:
+            return self._metered.advance(points, window_s=settings.window_s, caps=caps)
+        except Exception as error:
+            if not self._metered_failure_count:
+                log.exception("histograms of requests could not be taken in")
+            self._metered_failure_count += 1
+            self._metered_failure = f"{type(error).__name__}: {error}"[:_FAILURE_CHARS_MAX]
+            return self._metered, tables.metered.clear()
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of histograms that were not taken in."""
+        notes = []
+        if self._metered_failure_count:
+            notes.append(
+                f"histograms were not taken in at {self._metered_failure_count:,} looks, a bug of "
+                f"ours: {self._metered_failure}"
+            )
+        if lost := self._metered.streams.counts["lost"]:
+            notes.append(f"{lost:,} points of histograms were left out: too many at once")
+        return tuple(notes)
 
     def _not_remembered(self, end_unix_ns: int) -> tuple[TelemetrySlice, ...]:
         begin = self._history.next_unix_ns

@@ -7,6 +7,7 @@ Source: opentelemetry-collector-contrib, receiver/k8seventsreceiver and receiver
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,12 @@ _WORD_CHARS_MAX: Final = 253
 """Kubernetes has no longer name."""
 WARNING: Final = 13
 _NORMAL: Final = 9
+_DELETED: Final = "DELETED"
+_TIMES: Final = ("lastTimestamp", "deprecatedLastTimestamp", "eventTime")
+"""Of both APIs, v1 and events.k8s.io/v1."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def text_meaning(column: str, *keys: str) -> Meaning:
@@ -54,6 +61,8 @@ class Event:
     """Where the body is more than the message."""
 
     severity: int = 0
+    time_unix_ns: int = 0
+    """When it happened last, by its own word; 0: not told."""
 
 
 def events_of(flat: Flat, picked: Mapping[str, Picked]) -> dict[int, Event]:
@@ -94,9 +103,15 @@ def _word(picked: Picked, place: int) -> str:
 
 
 def _of_object(body: bytes) -> Event | None:
-    """Read what `kubectl get events -o json` would show, or a watch's envelope around it."""
+    """Read what `kubectl get events -o json` would show, or a watch's envelope around it.
+
+    An event that is deleted has expired, an hour after it happened: that is nothing new.
+    """
     entries = _entries(_value(body))
-    entries = _entries(entries["object"]) if "object" in entries else entries
+    if "object" in entries:
+        if _text(entries, "type") == _DELETED:
+            return None
+        entries = _entries(entries["object"])
     if _text(entries, "kind") != "Event" or not _text(entries, "reason"):
         return None
     about = _entries(entries.get("regarding") or entries.get("involvedObject"))
@@ -107,7 +122,26 @@ def _of_object(body: bytes) -> Event | None:
         reason=_text(entries, "reason"),
         message=_text(entries, "note") or _text(entries, "message"),
         severity=WARNING if _text(entries, "type") == "Warning" else _NORMAL,
+        time_unix_ns=_last_time(entries),
     )
+
+
+def _last_time(entries: Mapping[str, AnyValue]) -> int:
+    """Return the newest of the times that an event tells of: it may stand for a series."""
+    told = [_text(entries, key) for key in _TIMES]
+    told.append(_text(_entries(entries.get("series")), "lastObservedTime"))
+    return max(map(_unix_ns, told))
+
+
+def _unix_ns(told: str) -> int:
+    """Read a time of Kubernetes (RFC 3339, UTC); 0: it is none."""
+    try:
+        found = datetime.fromisoformat(told)
+    except ValueError:
+        return 0
+    if found.tzinfo is None or not _EPOCH <= found < _END:
+        return 0
+    return (found - _EPOCH) // _MICROSECOND * 1000
 
 
 def _value(raw: bytes) -> AnyValue | None:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from knowledge.schemas import LOGS
 from receiver.attributes import Picked, Picker
-from receiver.flat import Rows, constant_label, flatten, keep_usable, only_ids, times, within
+from receiver.flat import Rows, Times, constant_label, flatten, keep_usable, only_ids, times, within
 from receiver.kubernetes_events import RECORD_MEANINGS, Event, events_of, text_meaning
 from receiver.nesting import Bytes
 from receiver.principals import Principal
@@ -51,9 +51,9 @@ def log_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
     records = flat.items
     happened = times(records.field("time_unix_nano"))
     observed = times(records.field("observed_time_unix_nano"))
-    time = np.where(happened == 0, observed, happened)
     picked = _RECORDS.pick(records.field("attributes"))
     events = events_of(flat, picked)
+    time = _with_own_times(np.where(happened == 0, observed, happened), events)
     columns = {
         "time_unix_ns": time,
         "severity": _severity(records, picked["exception"], events),
@@ -65,6 +65,16 @@ def log_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
     }
     tests = (("no time", time > 0),)
     return keep_usable(columns, LOGS, flat, tests, len(decoded))
+
+
+def _with_own_times(time: Times, events: Mapping[int, Event]) -> Times:
+    """Return the times, of events that tell it when they happened: never after they were seen."""
+    found = time.copy()
+    for place, event in events.items():
+        if event.time_unix_ns:
+            seen = int(time[place]) or event.time_unix_ns
+            found[place] = min(seen, event.time_unix_ns)
+    return found
 
 
 def _severity(records: pa.StructArray, exception: Picked, events: Mapping[int, Event]) -> Bytes:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,7 +38,7 @@ class _Metrics:
     """Per metric."""
 
     ids: Hashes
-    """Per metric: of its resource, scope and name."""
+    """Per metric: of its resource, scope, name and unit."""
 
 
 def metric_rows(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> Rows:
@@ -73,7 +74,12 @@ def _metrics(decoded: pa.RecordBatch, principals: Sequence[Principal]) -> _Metri
         flat=flat,
         folded=folded,
         resource_ids=resource_ids,
-        ids=joined(resource_ids, scope_ids, hashes_of(flat.items.field("name"))),
+        ids=joined(
+            resource_ids,
+            scope_ids,
+            hashes_of(flat.items.field("name")),
+            hashes_of(flat.items.field("unit")),
+        ),
     )
 
 
@@ -108,6 +114,7 @@ def _durations(
         return no_durations(len(points))
     of = pa.array(metric_of)
     temporality = within(data.field("aggregation_temporality").take(of), _TEMPORALITY_MAX)
+    kinds = np.full(len(points), _KINDS.index(kind), np.uint64)
     return durations(
         Points(
             points=points,
@@ -117,7 +124,7 @@ def _durations(
             is_old=metrics.folded.is_old[metric_of],
             temporality=temporality,
             resource_ids=metrics.resource_ids[metric_of],
-            metric_ids=metrics.ids[metric_of],
+            metric_ids=joined(metrics.ids[metric_of], kinds, temporality.astype(np.uint64)),
         )
     )
 

@@ -1,8 +1,9 @@
 """Which points of metrics go on from one another: the identity of a stream, as a number.
 
-A stream is the points of one resource, scope, instrument and set of attributes (OpenTelemetry,
-metrics/data-model.md, "Timeseries model"). The order of attributes does not matter: what each of
-them hashes to is added up.
+A stream is the points of one resource, scope, instrument and set of attributes, an instrument being
+its name, unit, kind and temporality (OpenTelemetry, metrics/data-model.md, "Timeseries model"): two
+that share all but one of those have nothing to do with each other. The order of attributes does not
+matter: what each of them hashes to is added up.
 """
 
 from functools import lru_cache

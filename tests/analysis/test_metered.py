@@ -76,6 +76,24 @@ def test_a_reset_counts_from_zero_whether_or_not_the_start_tells_of_it() -> None
     assert state.counts["reset"] == 1
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"unit": "ms"},
+        {"bounds": [0.2, 2.0]},
+        {"bounds": None, "scale": 3, "bucket_offset": 0, "zero_count": 0},
+    ],
+)
+def test_another_unit_or_shape_under_the_same_start_is_no_reset(other: dict[str, Any]) -> None:
+    """Two histograms that swap their places do not add their lifetimes with each swap."""
+    rows = [point(10 + n, [5, n, 0], **(other if n % 2 else {})) for n in range(9)]
+    state, found = Streams().advance(rows, now_unix_ns=100 * S)
+    assert told(found) == [(1, 10, 5)]
+    assert (state.counts["unknown"], state.counts["reset"]) == (8, 0)
+    fallen = [point(10, [5, 0, 0]), point(20, [2, 0, 0], **other)]
+    assert told(advance(fallen)) == [(1, 10, 5), (10, 20, 2)]
+
+
 def test_two_processes_that_cannot_be_told_apart_by_their_attributes_are_by_their_start() -> None:
     rows = [
         point(time, [count, 0, 0], start_unix_ns=start * S)

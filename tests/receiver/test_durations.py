@@ -43,6 +43,19 @@ def test_a_stream_is_of_a_set_of_attributes_in_whatever_order() -> None:
     assert len({same, *others}) == 4
 
 
+def test_a_stream_is_of_one_unit_kind_and_temporality() -> None:
+    request = ExportMetricsServiceRequest()
+    scope = request.resource_metrics.add().scope_metrics.add()
+    for unit in ("s", "ms"):
+        for kind in ("histogram", "exponential_histogram"):
+            for temporality in (1, 2):
+                metric = scope.metrics.add(name=NAME, unit=unit)
+                told = getattr(metric, kind)
+                told.aggregation_temporality = temporality
+                told.data_points.add(time_unix_nano=9, count=1)
+    assert len(set(ids(request))) == 8
+
+
 def test_a_stream_is_of_one_resource_scope_and_name_and_the_same_in_each_request() -> None:
     request = ExportMetricsServiceRequest()
     for service in ("cart", "back"):

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from receiver.decode import decode
 
 S = 10**9
+TEN = 1_795_514_400
+"""2026-11-24T10:00:00Z"""
 EVENT = ("reason", "object_namespace", "object_kind", "object_name")
 
 
@@ -28,7 +31,8 @@ def row(
     group = request.resource_logs.add()
     for key, text in (resource or {}).items():
         group.resource.attributes.add(key=key, value=value(text))
-    record = group.scope_logs.add().log_records.add(time_unix_nano=S, body=value(body), **fields)
+    fields = {"time_unix_nano": S} | fields
+    record = group.scope_logs.add().log_records.add(body=value(body), **fields)
     for key, text in attributes.items():
         record.attributes.add(key=key, value=value(text))
     decoded = decode("logs", [request.SerializeToString()], items_max=10)
@@ -69,6 +73,43 @@ def test_events_of_the_k8s_objects_receiver() -> None:
         found[name] for name in (*EVENT, "template")
     ]
     assert row(watched(type="Normal"), told)["severity"] == 9
+
+
+def test_an_event_that_expired_is_not_a_new_one() -> None:
+    found = row(watched() | {"type": "DELETED"}, {"k8s.resource.name": "events"})
+    assert [found[name] for name in EVENT] == [""] * 4
+    assert found["severity"] == 0
+    changed = row(watched() | {"type": "MODIFIED"}, {"k8s.resource.name": "events"})
+    assert changed["reason"] == "OOMKilling"
+
+
+@pytest.mark.parametrize(
+    ("told", "happened_s"),
+    [
+        ({"lastTimestamp": "2026-11-24T10:00:00Z"}, 0),
+        ({"deprecatedLastTimestamp": "2026-11-24T10:00:00Z", "eventTime": None}, 0),
+        ({"eventTime": "2026-11-24T10:00:00.250000Z"}, 0.25),
+        (
+            {
+                "eventTime": "2026-11-24T10:00:00.250000Z",
+                "series": {"lastObservedTime": "2026-11-24T10:05:00.000000Z"},
+            },
+            300,
+        ),
+        ({"lastTimestamp": "2026-11-24T11:00:01Z"}, 3600),  # not after it was seen
+        ({"lastTimestamp": "yesterday"}, 3600),
+        ({"lastTimestamp": "0001-01-01T00:00:00Z"}, 3600),
+        ({"lastTimestamp": "2026-11-24T10:00:00"}, 3600),
+        ({}, 3600),
+    ],
+)
+def test_an_event_is_of_when_it_happened_and_not_of_when_it_was_seen(
+    told: dict[str, Any], happened_s: float
+) -> None:
+    seen_unix_ns = (TEN + 3600) * S
+    told = {key: text for key, text in told.items() if text is not None}
+    found = row(watched(**told), {"k8s.resource.name": "events"}, time_unix_nano=seen_unix_ns)
+    assert found["time_unix_ns"] == TEN * S + int(happened_s * S)
 
 
 def test_what_is_no_event_stays_a_record() -> None:
