@@ -42,7 +42,7 @@ def why_slow(wanted: Engine) -> str | None:
     """Say why requests are decoded slowly although that was not asked for; None: they are not."""
     if available(wanted) == wanted:
         return None
-    return f"decoding by protobuf alone, six times slower: ptars cannot be had ({_WHY_NO_PTARS})"
+    return f"decoding by protobuf alone, up to five times slower: no ptars ({_WHY_NO_PTARS})"
 
 
 def columns(engine: Engine, signal: Signal, bodies: Sequence[bytes]) -> pa.RecordBatch:

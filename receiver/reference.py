@@ -2,7 +2,7 @@
 
 It is what decoding must come to, and takes over where ptars cannot be had or fails on a request. It
 reads the message's own description, so it knows of each field that the projection has; it costs
-three to six times as much.
+two to five times as much.
 """
 
 from collections.abc import Sequence

@@ -81,7 +81,7 @@ class ReceiverSettings:
     Collector's default batch has 8,192."""
 
     decoder: Engine = "fast"
-    """What decodes; the reference costs some six times as much, and needs protobuf only."""
+    """What decodes; the reference costs two to five times as much, and needs protobuf only."""
 
     inflight_bytes_max: int = 256 * 2**20
     """Bytes of all requests that wait for their answer; beyond it requests are refused. Four of the

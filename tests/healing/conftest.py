@@ -10,7 +10,7 @@ from healing.guards.asked import Asked
 from healing.ledger import Ledger
 from healing.settings import HealingSettings
 from healing.situation import Situation
-from knowledge.cluster import Change, ClusterReport, Pod, Restart, Revision, Scale, Workload
+from knowledge.cluster import Boost, Change, ClusterReport, Pod, Restart, Revision, Scale, Workload
 from knowledge.identity import ServiceKey, WorkloadKey
 from knowledge.issues import Cause, Issue, Symptom
 from knowledge.plans import Expectation, Fact, RecoveryPlan
@@ -198,3 +198,28 @@ def restart() -> Restart:
 @pytest.fixture
 def reading() -> Any:
     return symptom
+
+
+def boost(*, since_s: float = 600.0, left_s: float = 600.0, of: Any = "replicas") -> Boost:
+    return Boost(
+        action_id="act-1",
+        of=of,
+        before=2,
+        after=4,
+        since_unix_ns=NOW - int(since_s * SECOND_NS),
+        expires_unix_ns=NOW + int(left_s * SECOND_NS),
+    )
+
+
+@pytest.fixture
+def boosted(world: Any) -> Any:
+    """Four pods at a quarter of their limit, where two had been enough; nothing is wrong."""
+    world.workload = replace(world.workload, replicas=4, ready_replicas=4, boost=boost())
+    world.pods = tuple(replace(world.pod, name=f"back-{i}", uid=f"p-{i}") for i in range(4))
+    world.pods = tuple(replace(pod, cpu_ratio=0.25) for pod in world.pods)
+    return world
+
+
+def calm(world: Any) -> Situation:
+    found: Situation = world.situation()
+    return replace(found, issues=(), symptoms=())

@@ -9,16 +9,14 @@ from healing.boosts import plans_to_end
 from healing.guards import BOOST_END_GUARDS, check
 from healing.recheck import recheck
 from healing.settings import HealingSettings
-from healing.situation import Situation
 from healing.state import HealingState
 from healing.step import step
 from knowledge.boosts import boost_after
-from knowledge.cluster import Boost, Scale, Scaler, SetFloor, WriteOutcome
+from knowledge.cluster import Scale, Scaler, SetFloor, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.plans import RecoveryPlan, Refused
+from tests.healing.conftest import NOW, SECOND_NS, boost, calm
 
-SECOND_NS = 10**9
-NOW = 10_000 * SECOND_NS
 TARGET = WorkloadKey(namespace="shop", kind="Deployment", name="back", uid="w-back")
 SCALER = Scaler(
     kind="HorizontalPodAutoscaler",
@@ -28,31 +26,6 @@ SCALER = Scaler(
     floor=4,
     ceiling=8,
 )
-
-
-def boost(*, since_s: float = 600.0, left_s: float = 600.0, of: Any = "replicas") -> Boost:
-    return Boost(
-        action_id="act-1",
-        of=of,
-        before=2,
-        after=4,
-        since_unix_ns=NOW - int(since_s * SECOND_NS),
-        expires_unix_ns=NOW + int(left_s * SECOND_NS),
-    )
-
-
-@pytest.fixture
-def boosted(world: Any) -> Any:
-    """Four pods at a third of their limit, where two had been enough; nothing is wrong."""
-    world.workload = replace(world.workload, replicas=4, ready_replicas=4, boost=boost())
-    world.pods = tuple(replace(world.pod, name=f"back-{i}", uid=f"p-{i}") for i in range(4))
-    world.pods = tuple(replace(pod, cpu_ratio=0.25) for pod in world.pods)
-    return world
-
-
-def calm(world: Any) -> Situation:
-    found: Situation = world.situation()
-    return replace(found, issues=(), symptoms=())
 
 
 def planned(world: Any) -> RecoveryPlan | Refused:

@@ -9,38 +9,12 @@ from healing.settings import HealingSettings
 from healing.situation import Situation
 from healing.state import HealingState
 from healing.step import step
-from knowledge.cluster import Boost, Scale, WriteOutcome
+from knowledge.cluster import Scale, WriteOutcome
 from knowledge.identity import WorkloadKey
 from knowledge.orders import Resume
+from tests.healing.conftest import NOW, SECOND_NS, boost, calm
 
-SECOND_NS = 10**9
-NOW = 10_000 * SECOND_NS
 TARGET = WorkloadKey(namespace="shop", kind="Deployment", name="back", uid="w-back")
-
-
-def boost(*, left_s: float = 600.0) -> Boost:
-    return Boost(
-        action_id="act-1",
-        of="replicas",
-        before=2,
-        after=4,
-        since_unix_ns=NOW - 600 * SECOND_NS,
-        expires_unix_ns=NOW + int(left_s * SECOND_NS),
-    )
-
-
-@pytest.fixture
-def boosted(world: Any) -> Any:
-    """Four pods at a quarter of their limit, where two had been enough; nothing is wrong."""
-    world.workload = replace(world.workload, replicas=4, ready_replicas=4, boost=boost())
-    world.pods = tuple(replace(world.pod, name=f"back-{i}", uid=f"p-{i}") for i in range(4))
-    world.pods = tuple(replace(pod, cpu_ratio=0.25) for pod in world.pods)
-    return world
-
-
-def calm(world: Any) -> Situation:
-    found: Situation = world.situation()
-    return replace(found, issues=(), symptoms=())
 
 
 def _step(world: Any, state: HealingState, situation: Situation, *done: WriteOutcome) -> Any:

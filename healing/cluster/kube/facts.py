@@ -37,21 +37,10 @@ class Facts:
     replicas_max: int
 
 
-def report_of(facts: Facts, *, observed_unix_ns: int) -> ClusterReport:
-    """Return what is known of the cluster. Pods that no workload of ours owns are left out."""
-    steps = drawn(facts, observed_unix_ns=observed_unix_ns)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            report: ClusterReport = end.value
-            return report
-
-
 def drawn(facts: Facts, *, observed_unix_ns: int) -> Generator[None, None, ClusterReport]:
     """Draw the report up in slices of some milliseconds; between two others may have their turn.
 
-    `facts` must not change meanwhile.
+    Pods that no workload of ours owns are left out. `facts` must not change meanwhile.
     """
     enabled = {
         namespace.metadata.name

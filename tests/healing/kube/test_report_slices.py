@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from healing.cluster.kube import facts as facts_module
-from healing.cluster.kube.facts import Facts, drawn, report_of
+from healing.cluster.kube.facts import Facts, drawn
 from healing.cluster.kube.objects import (
     Bare,
     Meta,
@@ -20,9 +20,21 @@ from healing.cluster.kube.objects import (
 from healing.cluster.kube.owners import Others
 from healing.cluster.kube.releases import RolledOut
 from healing.cluster.kube.workloads import Deployed
+from knowledge.cluster import ClusterReport
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
 WORKLOADS, PODS = 120, 5
+
+
+def report_of(facts: Facts) -> ClusterReport:
+    """All slices in a single go."""
+    steps = drawn(facts, observed_unix_ns=7)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            report: ClusterReport = end.value
+            return report
 
 
 def _owned_by(kind: str, uid: str) -> tuple[OwnerReference, ...]:
@@ -111,13 +123,13 @@ def test_no_slice_takes_many_objects(facts: Facts, monkeypatch: pytest.MonkeyPat
 
 
 def test_in_slices_it_is_the_same_report(facts: Facts) -> None:
-    report = report_of(facts, observed_unix_ns=7)
+    report = report_of(facts)
     assert (len(report.workloads), len(report.pods)) == (WORKLOADS, WORKLOADS * PODS)
     assert [w.key.name for w in report.workloads] == sorted(w.key.name for w in report.workloads)
 
 
 def test_each_workload_finds_its_own_among_hundreds_of_others(facts: Facts) -> None:
-    for number, workload in enumerate(report_of(facts, observed_unix_ns=7).workloads):
+    for number, workload in enumerate(report_of(facts).workloads):
         hpa = f"HorizontalPodAutoscaler hpa-{workload.key.name}" if number % 2 == 0 else None
         rollout = f"Argo Rollout rollout-{workload.key.name}" if number % 3 == 0 else None
         assert (workload.scaled_by, workload.steered_by) == (hpa, rollout)
